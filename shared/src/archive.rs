@@ -21,7 +21,11 @@ pub struct ArchiveLimits {
 
 impl Default for ArchiveLimits {
     fn default() -> Self {
-        Self { entries: ARCHIVE_ENTRIES_MAX, bytes: ARCHIVE_BYTES_MAX, ratio: ARCHIVE_RATIO_MAX }
+        Self {
+            entries: ARCHIVE_ENTRIES_MAX,
+            bytes: ARCHIVE_BYTES_MAX,
+            ratio: ARCHIVE_RATIO_MAX,
+        }
     }
 }
 
@@ -91,8 +95,17 @@ fn is_tar(bytes: &[u8]) -> bool {
 /// If it is damaged, passes a limit, or has an entry that a guest's root can't
 /// hold.
 pub fn unpack(bytes: &[u8], limits: ArchiveLimits) -> Result<Tree, ArchiveError> {
-    let by_ratio = limits.ratio.saturating_mul(bytes.len() as u64).max(RATIO_FREE_BYTES);
-    let mut budget = Budget { limits, by_ratio, used: 0, tree: Tree::new(), entries: 0 };
+    let by_ratio = limits
+        .ratio
+        .saturating_mul(bytes.len() as u64)
+        .max(RATIO_FREE_BYTES);
+    let mut budget = Budget {
+        limits,
+        by_ratio,
+        used: 0,
+        tree: Tree::new(),
+        entries: 0,
+    };
     if is_zip(bytes) {
         unpack_zip(bytes, &mut budget)?;
     } else if is_gzip(bytes) {
@@ -173,7 +186,10 @@ impl Budget {
         let allowed = self.limits.bytes.min(self.by_ratio) - self.used;
         let mut content = Vec::new();
         // What the header says of the size is the stranger's word: count.
-        reader.take(allowed + 1).read_to_end(&mut content).map_err(damaged)?;
+        reader
+            .take(allowed + 1)
+            .read_to_end(&mut content)
+            .map_err(damaged)?;
         let size = content.len() as u64;
         if size > allowed {
             return Err(if self.limits.bytes <= self.by_ratio {

@@ -45,15 +45,26 @@ impl Patterns {
             if text.len() > PATH_BYTES_MAX {
                 return Err(PatternError::TooLong(text.len()));
             }
-            let malformed = |reason| PatternError::Malformed { pattern: text.to_owned(), reason };
+            let malformed = |reason| PatternError::Malformed {
+                pattern: text.to_owned(),
+                reason,
+            };
             let path = text.trim_matches('/').trim_start_matches("./");
             if path.split('/').any(|component| component == "..") {
                 return Err(malformed("`..` leads out of the guest's root"));
             }
-            let path = if path.is_empty() || path == "." { "**" } else { path };
+            let path = if path.is_empty() || path == "." {
+                "**"
+            } else {
+                path
+            };
             Pattern::new(path).map_err(|error| malformed(error.msg))
         };
-        patterns.iter().map(parse).collect::<Result<_, _>>().map(Self)
+        patterns
+            .iter()
+            .map(parse)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Whether nothing is asked for.
@@ -73,7 +84,11 @@ impl Patterns {
         };
         let ancestors = path.match_indices('/').map(|(at, _)| &path[..at]);
         let mut candidates = core::iter::once(path).chain(ancestors);
-        candidates.any(|path| self.0.iter().any(|pattern| pattern.matches_with(path, options)))
+        candidates.any(|path| {
+            self.0
+                .iter()
+                .any(|pattern| pattern.matches_with(path, options))
+        })
     }
 }
 
@@ -83,11 +98,25 @@ mod tests {
 
     #[test]
     fn paths_folders_and_globs_match() {
-        let patterns = Patterns::new(&["/out.txt", "images/*.png", "logs/", "deep/**/end"]).unwrap();
-        for path in ["out.txt", "images/a.png", "logs/a", "logs/b/c", "deep/end", "deep/1/2/end"] {
+        let patterns =
+            Patterns::new(&["/out.txt", "images/*.png", "logs/", "deep/**/end"]).unwrap();
+        for path in [
+            "out.txt",
+            "images/a.png",
+            "logs/a",
+            "logs/b/c",
+            "deep/end",
+            "deep/1/2/end",
+        ] {
             assert!(patterns.matches(path), "{path}");
         }
-        for path in ["out.txt2", "images/sub/a.png", "log", "deep/1/2", "a/out.txt"] {
+        for path in [
+            "out.txt2",
+            "images/sub/a.png",
+            "log",
+            "deep/1/2",
+            "a/out.txt",
+        ] {
             assert!(!patterns.matches(path), "{path}");
         }
         assert!(Patterns::new(&["/"]).unwrap().matches("anything/at/all"));

@@ -99,13 +99,19 @@ impl Features {
 
     /// The names of what is in this set; bits without a name are left out.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMED.iter().filter(move |(bit, _)| self.contains(*bit)).map(|(_, name)| *name)
+        Self::NAMED
+            .iter()
+            .filter(move |(bit, _)| self.contains(*bit))
+            .map(|(_, name)| *name)
     }
 
     /// The feature of that name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMED.iter().find(|(_, known)| *known == name).map(|(bit, _)| *bit)
+        Self::NAMED
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(bit, _)| *bit)
     }
 }
 
@@ -168,6 +174,9 @@ mod tests {
     #[test]
     fn the_benchmark_is_what_its_source_says() {
         let wasm = wat::parse_str(include_str!("benchmark.wat")).unwrap();
-        assert_eq!(wasm, BENCHMARK_WASM, "run `cargo xtask wat` on benchmark.wat again");
+        assert_eq!(
+            wasm, BENCHMARK_WASM,
+            "run `cargo xtask wat` on benchmark.wat again"
+        );
     }
 }

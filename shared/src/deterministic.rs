@@ -18,7 +18,11 @@ impl Random {
     /// The generator of the task with that index in a job of that seed.
     #[must_use]
     pub fn new(seed: u64, index: u32) -> Self {
-        let mut random = Self { state: seed, rest: [0; 8], left: 0 };
+        let mut random = Self {
+            state: seed,
+            rest: [0; 8],
+            left: 0,
+        };
         random.state = random.next_u64() ^ u64::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         random
     }

@@ -72,12 +72,17 @@ impl FromStr for Digest {
     type Err = ParseDigestError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hex = text.strip_prefix("sha256:").ok_or(ParseDigestError)?.as_bytes();
+        let hex = text
+            .strip_prefix("sha256:")
+            .ok_or(ParseDigestError)?
+            .as_bytes();
         if hex.len() != 64 {
             return Err(ParseDigestError);
         }
         let nibble = |digit: u8| {
-            char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+            char::from(digit)
+                .to_digit(16)
+                .and_then(|value| u8::try_from(value).ok())
         };
         let mut digest = [0; 32];
         for (byte, pair) in digest.iter_mut().zip(hex.chunks_exact(2)) {
@@ -122,13 +127,22 @@ mod tests {
         let digest = Digest::of(b"abc");
         assert_eq!(digest.to_string(), text);
         assert_eq!(text.parse(), Ok(digest));
-        assert_eq!(text.to_uppercase().replace("SHA256", "sha256").parse(), Ok(digest));
+        assert_eq!(
+            text.to_uppercase().replace("SHA256", "sha256").parse(),
+            Ok(digest)
+        );
     }
 
     #[test]
     fn what_is_no_digest_is_refused() {
         let hex = "0".repeat(64);
-        for text in ["", "sha256:", &hex, &format!("sha256:{hex}0"), &format!("sha256:{}é0", "0".repeat(61))] {
+        for text in [
+            "",
+            "sha256:",
+            &hex,
+            &format!("sha256:{hex}0"),
+            &format!("sha256:{}é0", "0".repeat(61)),
+        ] {
             assert_eq!(text.parse::<Digest>(), Err(ParseDigestError), "{text}");
         }
     }

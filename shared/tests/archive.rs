@@ -1,5 +1,7 @@
 //! Archives: what is in them comes out, and nothing leads out of the root.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io::Write as _;
 
 use wasipool_shared::archive::{ArchiveError, ArchiveLimits, Entry, unpack};
@@ -74,13 +76,29 @@ fn links_are_refused() {
 
 #[test]
 fn limits_hold_just_above_and_not_just_below() {
-    let limits = ArchiveLimits { entries: 2, bytes: 4, ratio: 100 };
+    let limits = ArchiveLimits {
+        entries: 2,
+        bytes: 4,
+        ratio: 100,
+    };
     assert!(unpack(&zip(FILES), limits).is_ok(), "2 entries, 4 bytes");
-    let fewer = ArchiveLimits { entries: 1, ..limits };
-    assert_eq!(unpack(&zip(FILES), fewer).unwrap_err(), ArchiveError::TooManyEntries(1));
-    assert_eq!(unpack(&tar(FILES), fewer).unwrap_err(), ArchiveError::TooManyEntries(1));
+    let fewer = ArchiveLimits {
+        entries: 1,
+        ..limits
+    };
+    assert_eq!(
+        unpack(&zip(FILES), fewer).unwrap_err(),
+        ArchiveError::TooManyEntries(1)
+    );
+    assert_eq!(
+        unpack(&tar(FILES), fewer).unwrap_err(),
+        ArchiveError::TooManyEntries(1)
+    );
     let smaller = ArchiveLimits { bytes: 3, ..limits };
-    assert_eq!(unpack(&gzip(&tar(FILES)), smaller).unwrap_err(), ArchiveError::TooLarge(3));
+    assert_eq!(
+        unpack(&gzip(&tar(FILES)), smaller).unwrap_err(),
+        ArchiveError::TooLarge(3)
+    );
 }
 
 #[test]
@@ -95,7 +113,10 @@ fn a_bomb_is_stopped_by_its_ratio() {
 
 #[test]
 fn what_is_no_archive_or_damaged_is_an_error() {
-    assert_eq!(unpack(b"hello", ArchiveLimits::default()).unwrap_err(), ArchiveError::Unknown);
+    assert_eq!(
+        unpack(b"hello", ArchiveLimits::default()).unwrap_err(),
+        ArchiveError::Unknown
+    );
     for mut bytes in [zip(FILES), gzip(&tar(FILES))] {
         bytes.truncate(bytes.len() / 2);
         let error = unpack(&bytes, ArchiveLimits::default()).unwrap_err();

@@ -1,13 +1,13 @@
 //! The worked examples of `docs/PROTOCOL.md`, held against the code.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 
 use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
-use wasipool_shared::task::{
-    BlobRef, Files, Outcome, Payload, TaskLimits, TaskSpec, Timing,
-};
+use wasipool_shared::task::{BlobRef, Files, Outcome, Payload, TaskLimits, TaskSpec, Timing};
 use wasipool_shared::wire::bulk::{BulkHeader, OutputPart};
 use wasipool_shared::wire::frame::FrameWriter;
 use wasipool_shared::wire::message::*;
@@ -21,9 +21,14 @@ fn documented() -> BTreeMap<String, String> {
     for block in text.split("```hex ").skip(1) {
         let (name, rest) = block.split_once('\n').expect("a name and a body");
         let body = rest.split("```").next().expect("the block ends");
-        let digits = body.lines().map(|line| line.split('#').next().unwrap_or_default());
+        let digits = body
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default());
         let hex: String = digits.collect::<String>().split_whitespace().collect();
-        assert!(examples.insert(name.to_owned(), hex).is_none(), "{name} is there twice");
+        assert!(
+            examples.insert(name.to_owned(), hex).is_none(),
+            "{name} is there twice"
+        );
     }
     examples
 }
@@ -41,7 +46,10 @@ fn frame<M: serde::Serialize>(all: &[M]) -> String {
 }
 
 fn module() -> BlobRef {
-    BlobRef { digest: Digest::of(b"abc"), size: 300 }
+    BlobRef {
+        digest: Digest::of(b"abc"),
+        size: 300,
+    }
 }
 
 fn coded() -> BTreeMap<String, String> {
@@ -65,10 +73,16 @@ fn coded() -> BTreeMap<String, String> {
         heartbeat_ms: 3_000,
         assignments_max: 2_048,
     });
-    let refuse = HelloReply::Refuse(Refuse { code: RefuseCode::Ticket, text: "used".into() });
+    let refuse = HelloReply::Refuse(Refuse {
+        code: RefuseCode::Ticket,
+        text: "used".into(),
+    });
     let assign = ToProvider::Assign(Assignment {
         attempt: AttemptId(300),
-        task: TaskId { job: JobId(5), index: 1 },
+        task: TaskId {
+            job: JobId(5),
+            index: 1,
+        },
         module: module(),
         spec: TaskSpec {
             args: vec!["hi".into(), "1".into()],
@@ -90,8 +104,15 @@ fn coded() -> BTreeMap<String, String> {
         outcome: Outcome::Exited(0),
         stdout: Output::Inline("hi\n".into()),
         stderr: Output::Inline(bytes::Bytes::new()),
-        artifacts: vec![Artifact { path: "out".into(), content: Output::Stream { size: 40_000 } }],
-        timing: Timing { transfer_us: 0, prepare_us: 5, run_us: 200 },
+        artifacts: vec![Artifact {
+            path: "out".into(),
+            content: Output::Stream { size: 40_000 },
+        }],
+        timing: Timing {
+            transfer_us: 0,
+            prepare_us: 5,
+            run_us: 200,
+        },
     });
     let output = BulkHeader::Output {
         attempt: AttemptId(300),
@@ -106,7 +127,10 @@ fn coded() -> BTreeMap<String, String> {
         ("want".into(), frame(&[ToBroker::Want(module().digest)])),
         ("assign".into(), frame(&[assign])),
         ("ended".into(), frame(&[ended])),
-        ("two-messages".into(), frame(&[ToProvider::Pong(9), ToProvider::Revoke(AttemptId(300))])),
+        (
+            "two-messages".into(),
+            frame(&[ToProvider::Pong(9), ToProvider::Revoke(AttemptId(300))]),
+        ),
         ("bulk-output".into(), hex(&output.encode().unwrap())),
         ("bulk-blob".into(), hex(&blob.encode().unwrap())),
     ])
@@ -117,7 +141,15 @@ fn the_worked_examples_are_what_the_code_writes() {
     let documented = documented();
     for (name, coded) in coded() {
         let written = documented.get(&name).map(String::as_str);
-        assert_eq!(written, Some(coded.as_str()), "example {name} of docs/PROTOCOL.md");
+        assert_eq!(
+            written,
+            Some(coded.as_str()),
+            "example {name} of docs/PROTOCOL.md"
+        );
     }
-    assert_eq!(documented.len(), coded().len(), "an example that no code stands for");
+    assert_eq!(
+        documented.len(),
+        coded().len(),
+        "an example that no code stands for"
+    );
 }

@@ -27,11 +27,17 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn blob() -> impl Strategy<Value = BlobRef> {
-    (any::<[u8; 32]>(), any::<u64>()).prop_map(|(digest, size)| BlobRef { digest: Digest(digest), size })
+    (any::<[u8; 32]>(), any::<u64>()).prop_map(|(digest, size)| BlobRef {
+        digest: Digest(digest),
+        size,
+    })
 }
 
 fn payload() -> impl Strategy<Value = Payload> {
-    prop_oneof![bytes().prop_map(Payload::Inline), blob().prop_map(Payload::Blob)]
+    prop_oneof![
+        bytes().prop_map(Payload::Inline),
+        blob().prop_map(Payload::Blob)
+    ]
 }
 
 fn files() -> impl Strategy<Value = Files> {
@@ -43,22 +49,37 @@ fn files() -> impl Strategy<Value = Files> {
 }
 
 fn spec() -> impl Strategy<Value = TaskSpec> {
-    let limits = any::<[u64; 4]>().prop_map(|[timeout_ms, memory_bytes, output_bytes, artifact_bytes]| {
-        TaskLimits { timeout_ms, memory_bytes, output_bytes, artifact_bytes }
-    });
+    let limits =
+        any::<[u64; 4]>().prop_map(|[timeout_ms, memory_bytes, output_bytes, artifact_bytes]| {
+            TaskLimits {
+                timeout_ms,
+                memory_bytes,
+                output_bytes,
+                artifact_bytes,
+            }
+        });
     let texts = || prop::collection::vec(text(), 0..4);
     let env = prop::collection::vec((text(), text()), 0..4);
-    (texts(), env, payload(), files(), texts(), limits, any::<Option<u64>>()).prop_map(
-        |(args, env, stdin, files, artifacts, limits, seed)| TaskSpec {
-            args,
-            env,
-            stdin,
-            files,
-            artifacts,
-            limits,
-            seed,
-        },
+    (
+        texts(),
+        env,
+        payload(),
+        files(),
+        texts(),
+        limits,
+        any::<Option<u64>>(),
     )
+        .prop_map(
+            |(args, env, stdin, files, artifacts, limits, seed)| TaskSpec {
+                args,
+                env,
+                stdin,
+                files,
+                artifacts,
+                limits,
+                seed,
+            },
+        )
 }
 
 fn capacity() -> impl Strategy<Value = Capacity> {
@@ -80,7 +101,10 @@ fn to_provider() -> impl Strategy<Value = ToProvider> {
         |(attempt, (job, index), module, spec)| {
             ToProvider::Assign(Assignment {
                 attempt: AttemptId(attempt),
-                task: TaskId { job: JobId(job), index },
+                task: TaskId {
+                    job: JobId(job),
+                    index,
+                },
                 module,
                 spec,
             })
@@ -102,7 +126,9 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         text().prop_map(|reason| Outcome::Trapped { reason }),
         Just(Outcome::TimedOut),
         Just(Outcome::OutOfMemory),
-        Just(Outcome::OutputExceeded { what: Exceeded::Stderr }),
+        Just(Outcome::OutputExceeded {
+            what: Exceeded::Stderr
+        }),
     ]
 }
 
@@ -120,9 +146,18 @@ fn to_broker() -> impl Strategy<Value = ToBroker> {
         prepare_us,
         run_us,
     });
-    let ended = (any::<u64>(), outcome(), output(), output(), artifacts, timing).prop_map(
-        |(attempt, outcome, stdout, stderr, artifacts, timing)| {
-            let artifacts = artifacts.into_iter().map(|(path, content)| Artifact { path, content });
+    let ended = (
+        any::<u64>(),
+        outcome(),
+        output(),
+        output(),
+        artifacts,
+        timing,
+    )
+        .prop_map(|(attempt, outcome, stdout, stderr, artifacts, timing)| {
+            let artifacts = artifacts
+                .into_iter()
+                .map(|(path, content)| Artifact { path, content });
             ToBroker::Ended(Ended {
                 attempt: AttemptId(attempt),
                 outcome,
@@ -131,8 +166,7 @@ fn to_broker() -> impl Strategy<Value = ToBroker> {
                 artifacts: artifacts.collect(),
                 timing,
             })
-        },
-    );
+        });
     let failed = (any::<u64>(), text()).prop_map(|(attempt, reason)| ToBroker::Failed {
         attempt: AttemptId(attempt),
         fault: Fault::Module(reason),
@@ -298,7 +332,10 @@ fn a_frame_at_the_limit_is_read_and_one_above_is_refused() {
     reader.feed(&frame(FRAME_BYTES_MAX + 1)[..HEADER_BYTES]);
     let limit = FRAME_BYTES_MAX;
     let size = limit as u64 + 1;
-    assert_eq!(reader.next_frame(), Err(WireError::FrameTooLarge { size, limit }));
+    assert_eq!(
+        reader.next_frame(),
+        Err(WireError::FrameTooLarge { size, limit })
+    );
     let mut reader = FrameReader::default();
     reader.feed(&[0; HEADER_BYTES]);
     assert_eq!(reader.next_frame(), Err(WireError::EmptyFrame));
@@ -323,7 +360,9 @@ fn a_message_over_the_frame_limit_goes_on_a_stream_and_disturbs_nothing() {
     };
     let mut writer = FrameWriter::default();
     assert_eq!(writer.push(&ToBroker::Ping(1)).unwrap(), Packed::Framed);
-    let Packed::TooLarge(encoded) = writer.push(&big).unwrap() else { panic!("it doesn't fit") };
+    let Packed::TooLarge(encoded) = writer.push(&big).unwrap() else {
+        panic!("it doesn't fit")
+    };
     assert_eq!(decode_one::<ToBroker>(&encoded).unwrap(), big);
     assert_eq!(writer.push(&ToBroker::Ping(2)).unwrap(), Packed::Framed);
     let read = read_all::<ToBroker>(&writer.take(), 1_000).unwrap();
@@ -342,25 +381,44 @@ fn a_full_frame_is_followed_by_another() {
     for _ in 0..5 {
         assert_eq!(writer.push(&half).unwrap(), Packed::Framed);
     }
-    assert_eq!(read_all::<ToBroker>(&writer.take(), 1_000).unwrap(), vec![half; 5]);
+    assert_eq!(
+        read_all::<ToBroker>(&writer.take(), 1_000).unwrap(),
+        vec![half; 5]
+    );
 }
 
 #[test]
 fn a_bulk_header_that_announces_too_much_is_refused() {
     use wasipool_shared::limits::{BLOB_BYTES_MAX, BULK_MESSAGE_BYTES_MAX};
-    let decode = |header: BulkHeader| {
-        BulkHeader::decode(&header.encode().unwrap()[LENGTH_BYTES..])
-    };
+    let decode = |header: BulkHeader| BulkHeader::decode(&header.encode().unwrap()[LENGTH_BYTES..]);
     let message = BULK_MESSAGE_BYTES_MAX as u64;
     assert!(decode(BulkHeader::Message { size: message }).is_ok());
     assert!(matches!(
         decode(BulkHeader::Message { size: message + 1 }),
-        Err(WireError::OverLimit { what: "a message", .. })
+        Err(WireError::OverLimit {
+            what: "a message",
+            ..
+        })
     ));
     let digest = Digest([0; 32]);
-    assert!(decode(BulkHeader::Blob(BlobRef { digest, size: BLOB_BYTES_MAX })).is_ok());
-    assert!(decode(BulkHeader::Blob(BlobRef { digest, size: BLOB_BYTES_MAX + 1 })).is_err());
-    assert_eq!(BulkHeader::decode_length([0, 0]), Err(WireError::EmptyFrame));
+    assert!(
+        decode(BulkHeader::Blob(BlobRef {
+            digest,
+            size: BLOB_BYTES_MAX
+        }))
+        .is_ok()
+    );
+    assert!(
+        decode(BulkHeader::Blob(BlobRef {
+            digest,
+            size: BLOB_BYTES_MAX + 1
+        }))
+        .is_err()
+    );
+    assert_eq!(
+        BulkHeader::decode_length([0, 0]),
+        Err(WireError::EmptyFrame)
+    );
     assert!(BulkHeader::decode_length([0, 1]).is_ok(), "256");
     assert!(BulkHeader::decode_length([1, 1]).is_err(), "257");
 }

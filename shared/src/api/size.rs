@@ -25,10 +25,15 @@ const UNITS: [(&str, u64); 10] = [
 pub fn parse_size(text: &str) -> Result<u64, ParseSizeError> {
     let bad = || ParseSizeError(text.chars().take(40).collect());
     let trimmed = text.trim();
-    let end = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
+    let end = trimmed
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(end);
     let unit = unit.trim().to_ascii_lowercase();
-    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(bad)?;
+    let (_, factor) = UNITS
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .ok_or_else(bad)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let whole: u64 = whole.parse().map_err(|_| bad())?;
     // Nine digits are more than a person writes and can't overflow.
@@ -59,7 +64,17 @@ mod tests {
         ] {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "MiB", "-1", "1 zib", "1.", ".5", "1.2.3", "99999999999TiB", "1e3"] {
+        for text in [
+            "",
+            "MiB",
+            "-1",
+            "1 zib",
+            "1.",
+            ".5",
+            "1.2.3",
+            "99999999999TiB",
+            "1e3",
+        ] {
             assert!(parse_size(text).is_err(), "{text}");
         }
     }

@@ -17,9 +17,14 @@ const EARLY_REVOCATIONS_MAX: usize = 1_024;
 #[derive(Debug)]
 enum Stage {
     /// Some blobs are not there yet.
-    Fetching { missing: HashSet<Digest>, assignment: Box<Assignment> },
+    Fetching {
+        missing: HashSet<Digest>,
+        assignment: Box<Assignment>,
+    },
     /// It waits for a slot.
-    Ready { assignment: Box<Assignment> },
+    Ready {
+        assignment: Box<Assignment>,
+    },
     Running,
 }
 
@@ -58,7 +63,11 @@ impl Assignments {
 
     pub(super) fn add(&mut self, now_us: u64, assignment: Assignment, effects: &mut Vec<Effect>) {
         let attempt = assignment.attempt;
-        if let Some(at) = self.revoked_early.iter().position(|revoked| *revoked == attempt) {
+        if let Some(at) = self
+            .revoked_early
+            .iter()
+            .position(|revoked| *revoked == attempt)
+        {
             self.revoked_early.remove(at);
             return;
         }
@@ -82,9 +91,17 @@ impl Assignments {
             self.ready.push_back(attempt);
             Stage::Ready { assignment }
         } else {
-            Stage::Fetching { missing, assignment }
+            Stage::Fetching {
+                missing,
+                assignment,
+            }
         };
-        let entry = Entry { stage, blobs, came_us: now_us, ready_us: now_us };
+        let entry = Entry {
+            stage,
+            blobs,
+            came_us: now_us,
+            ready_us: now_us,
+        };
         self.entries.insert(attempt, entry);
     }
 
@@ -139,11 +156,13 @@ impl Assignments {
     }
 
     pub(super) fn blob_failed(&mut self, digest: Digest, reason: &str, effects: &mut Vec<Effect>) {
-        let waits = |entry: &Entry| {
-            matches!(&entry.stage, Stage::Fetching { missing, .. } if missing.contains(&digest))
-        };
-        let mut failed: Vec<_> =
-            self.entries.iter().filter(|(_, entry)| waits(entry)).map(|(id, _)| *id).collect();
+        let waits = |entry: &Entry| matches!(&entry.stage, Stage::Fetching { missing, .. } if missing.contains(&digest));
+        let mut failed: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| waits(entry))
+            .map(|(id, _)| *id)
+            .collect();
         failed.sort_unstable();
         for attempt in failed {
             self.failed(attempt, Fault::Blob(format!("{digest}: {reason}")), effects);
@@ -152,8 +171,12 @@ impl Assignments {
 
     pub(super) fn start_ready(&mut self, slots: usize, effects: &mut Vec<Effect>) {
         while self.running < slots {
-            let Some(attempt) = self.ready.pop_front() else { return };
-            let Some(entry) = self.entries.get_mut(&attempt) else { continue };
+            let Some(attempt) = self.ready.pop_front() else {
+                return;
+            };
+            let Some(entry) = self.entries.get_mut(&attempt) else {
+                continue;
+            };
             let stage = core::mem::replace(&mut entry.stage, Stage::Running);
             if let Stage::Ready { assignment } = stage {
                 self.running += 1;
@@ -163,7 +186,9 @@ impl Assignments {
     }
 
     pub(super) fn ended(&mut self, now_us: u64, result: RunResult, effects: &mut Vec<Effect>) {
-        let Some(entry) = self.remove(result.attempt, effects) else { return };
+        let Some(entry) = self.remove(result.attempt, effects) else {
+            return;
+        };
         let transfer_us = entry.ready_us.saturating_sub(entry.came_us);
         let since_ready_us = now_us.saturating_sub(entry.ready_us);
         outcome::send(result, transfer_us, since_ready_us, effects);
@@ -178,7 +203,10 @@ impl Assignments {
 
     pub(super) fn revoke(&mut self, attempt: AttemptId, effects: &mut Vec<Effect>) {
         match self.remove(attempt, effects) {
-            Some(Entry { stage: Stage::Running, .. }) => effects.push(Effect::Stop(attempt)),
+            Some(Entry {
+                stage: Stage::Running,
+                ..
+            }) => effects.push(Effect::Stop(attempt)),
             Some(_) => {}
             None => {
                 if self.revoked_early.len() == EARLY_REVOCATIONS_MAX {

@@ -128,7 +128,10 @@ impl CloseReason {
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Refused(refuse) => {
-                matches!(refuse.code, RefuseCode::Ticket | RefuseCode::Full | RefuseCode::Stopping)
+                matches!(
+                    refuse.code,
+                    RefuseCode::Ticket | RefuseCode::Full | RefuseCode::Stopping
+                )
             }
             Self::Drained | Self::Left => false,
             Self::Silent(_) | Self::Disconnected(_) | Self::Protocol(_) => true,
@@ -156,7 +159,12 @@ enum State {
     /// Hello is sent.
     Greeting,
     /// The provider is in.
-    In { idle_us: u64, heartbeat_us: u64, assignments_max: usize, draining: bool },
+    In {
+        idle_us: u64,
+        heartbeat_us: u64,
+        assignments_max: usize,
+        draining: bool,
+    },
     Closed,
 }
 
@@ -244,9 +252,11 @@ impl Session {
     pub fn next_deadline_us(&self) -> Option<u64> {
         match self.state {
             State::Greeting => Some(self.heard_us + GREETING_US),
-            State::In { idle_us, heartbeat_us, .. } => {
-                Some((self.heard_us + idle_us).min(self.pinged_us + heartbeat_us))
-            }
+            State::In {
+                idle_us,
+                heartbeat_us,
+                ..
+            } => Some((self.heard_us + idle_us).min(self.pinged_us + heartbeat_us)),
             State::Closed => None,
         }
     }
@@ -271,7 +281,10 @@ impl Session {
 
     fn on_reply(&mut self, reply: HelloReply, effects: &mut Vec<Effect>) {
         if self.state != State::Greeting {
-            return self.close(CloseReason::Protocol("a second answer to the hello"), effects);
+            return self.close(
+                CloseReason::Protocol("a second answer to the hello"),
+                effects,
+            );
         }
         match reply {
             HelloReply::Welcome(welcome) => {
@@ -293,8 +306,16 @@ impl Session {
     }
 
     fn on_message(&mut self, now_us: u64, message: ToProvider, effects: &mut Vec<Effect>) {
-        let State::In { assignments_max, draining, .. } = self.state else {
-            return self.close(CloseReason::Protocol("a message before the welcome"), effects);
+        let State::In {
+            assignments_max,
+            draining,
+            ..
+        } = self.state
+        else {
+            return self.close(
+                CloseReason::Protocol("a message before the welcome"),
+                effects,
+            );
         };
         match message {
             ToProvider::Assign(assignment) if draining => {
@@ -312,7 +333,8 @@ impl Session {
                 self.leave_if_drained(effects);
             }
             ToProvider::NoBlob(digest) => {
-                self.assignments.blob_failed(digest, "the broker has no such blob", effects);
+                self.assignments
+                    .blob_failed(digest, "the broker has no such blob", effects);
             }
             ToProvider::Pong(_) => {}
             ToProvider::Drain => self.drain(false, effects),
@@ -360,7 +382,8 @@ impl Session {
 
     fn start_ready(&mut self, effects: &mut Vec<Effect>) {
         if matches!(self.state, State::In { .. }) {
-            self.assignments.start_ready(usize::from(self.capacity.slots), effects);
+            self.assignments
+                .start_ready(usize::from(self.capacity.slots), effects);
             self.leave_if_drained(effects);
         }
     }

@@ -42,7 +42,14 @@ pub(super) fn send(
             return Output::Inline(bytes);
         }
         let size = bytes.len() as u64;
-        effects.push(Effect::SendBulk(BulkHeader::Output { attempt, part, size }, bytes));
+        effects.push(Effect::SendBulk(
+            BulkHeader::Output {
+                attempt,
+                part,
+                size,
+            },
+            bytes,
+        ));
         Output::Stream { size }
     };
     let stdout = place(OutputPart::Stdout, result.stdout);
@@ -55,9 +62,9 @@ pub(super) fn send(
         })
         .collect();
     let outcome = match result.outcome {
-        Outcome::Trapped { reason } => {
-            Outcome::Trapped { reason: cut_text(reason, REASON_BYTES_MAX) }
-        }
+        Outcome::Trapped { reason } => Outcome::Trapped {
+            reason: cut_text(reason, REASON_BYTES_MAX),
+        },
         outcome => outcome,
     };
     let timing = Timing {
@@ -65,14 +72,24 @@ pub(super) fn send(
         prepare_us: since_ready_us.saturating_sub(result.run_us),
         run_us: result.run_us,
     };
-    let ended = Ended { attempt, outcome, stdout, stderr, artifacts, timing };
+    let ended = Ended {
+        attempt,
+        outcome,
+        stdout,
+        stderr,
+        artifacts,
+        timing,
+    };
     effects.push(Effect::Send(ToBroker::Ended(ended)));
 }
 
 /// At most `limit` bytes of a text, cut between characters.
 pub(super) fn cut_text(mut text: String, limit: usize) -> String {
     if text.len() > limit {
-        let end = (0..=limit).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=limit)
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0);
         text.truncate(end);
     }
     text

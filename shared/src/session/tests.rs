@@ -19,17 +19,28 @@ struct Driven {
 }
 
 fn capacity(slots: u16) -> Capacity {
-    Capacity { slots, memory_bytes: 1 << 30, features: Features::default(), speed: 1_000 }
+    Capacity {
+        slots,
+        memory_bytes: 1 << 30,
+        features: Features::default(),
+        speed: 1_000,
+    }
 }
 
 fn blob(name: &str) -> BlobRef {
-    BlobRef { digest: Digest::of(name.as_bytes()), size: name.len() as u64 }
+    BlobRef {
+        digest: Digest::of(name.as_bytes()),
+        size: name.len() as u64,
+    }
 }
 
 fn assignment(attempt: u64) -> Assignment {
     Assignment {
         attempt: AttemptId(attempt),
-        task: TaskId { job: JobId(1), index: 0 },
+        task: TaskId {
+            job: JobId(1),
+            index: 0,
+        },
         module: blob("module"),
         spec: TaskSpec {
             args: vec!["module".into()],
@@ -111,7 +122,10 @@ fn started(effects: &[Effect]) -> Vec<u64> {
 #[test]
 fn an_assignment_goes_from_blob_to_start_to_outcome() {
     let mut driven = Driven::welcomed(1);
-    assert_eq!(driven.assign(1), [Effect::Locate(blob("module"), BlobUse::Module)]);
+    assert_eq!(
+        driven.assign(1),
+        [Effect::Locate(blob("module"), BlobUse::Module)]
+    );
     let want = Effect::Send(ToBroker::Want(blob("module").digest));
     assert_eq!(driven.input(Input::Missing(blob("module").digest)), [want]);
     driven.now_us = 10 * MS;
@@ -125,7 +139,11 @@ fn an_assignment_goes_from_blob_to_start_to_outcome() {
         stdout: Output::Inline("xxx".into()),
         stderr: Output::Inline(Bytes::new()),
         artifacts: Vec::new(),
-        timing: Timing { transfer_us: 10 * MS, prepare_us: 3 * MS, run_us: 2 * MS },
+        timing: Timing {
+            transfer_us: 10 * MS,
+            prepare_us: 3 * MS,
+            run_us: 2 * MS,
+        },
     };
     let release = Effect::Release(blob("module").digest);
     assert_eq!(effects, [release, Effect::Send(ToBroker::Ended(ended))]);
@@ -142,7 +160,10 @@ fn no_more_run_than_there_are_slots_and_in_order() {
     assert_eq!(started(&driven.input(Input::Ended(result(2, 0)))), [3]);
     // Fewer slots: what runs goes on, nothing new begins until there is room.
     driven.input(Input::Capacity(capacity(1)));
-    assert_eq!(started(&driven.input(Input::Ended(result(1, 0)))), [0_u64; 0]);
+    assert_eq!(
+        started(&driven.input(Input::Ended(result(1, 0)))),
+        [0_u64; 0]
+    );
     assert_eq!(started(&driven.input(Input::Ended(result(3, 0)))), [4]);
 }
 
@@ -153,7 +174,13 @@ fn more_than_announced_breaks_the_protocol() {
         driven.assign(attempt);
     }
     let effects = driven.assign(5);
-    assert!(matches!(effects.last(), Some(Effect::Close(CloseReason::Protocol(_)))), "{effects:?}");
+    assert!(
+        matches!(
+            effects.last(),
+            Some(Effect::Close(CloseReason::Protocol(_)))
+        ),
+        "{effects:?}"
+    );
     assert!(driven.assign(6).is_empty(), "nothing follows");
 }
 
@@ -169,7 +196,10 @@ fn a_revoked_attempt_stops_wherever_it_is() {
     let effects = driven.input(revoke(1));
     assert_eq!(effects[0], Effect::Stop(AttemptId(1)));
     assert_eq!(started(&effects), [3], "its slot is free");
-    assert!(driven.input(Input::Ended(result(1, 0))).is_empty(), "its result is not wanted");
+    assert!(
+        driven.input(Input::Ended(result(1, 0))).is_empty(),
+        "its result is not wanted"
+    );
     // An assignment on a stream of its own may come after its revocation.
     assert!(driven.input(revoke(9)).is_empty());
     assert!(driven.assign(9).is_empty());
@@ -183,10 +213,20 @@ fn a_blob_that_fails_fails_who_waits_for_it() {
     with_stdin.spec.stdin = Payload::Blob(blob("stdin"));
     driven.assign(1);
     driven.input(Input::Message(ToProvider::Assign(with_stdin)));
-    assert_eq!(started(&driven.have("module")), [1], "2 waits for its stdin");
+    assert_eq!(
+        started(&driven.have("module")),
+        [1],
+        "2 waits for its stdin"
+    );
     let effects = driven.input(Input::Message(ToProvider::NoBlob(blob("stdin").digest)));
     let failed = effects.iter().any(|effect| {
-        matches!(effect, Effect::Send(ToBroker::Failed { attempt: AttemptId(2), fault: Fault::Blob(_) }))
+        matches!(
+            effect,
+            Effect::Send(ToBroker::Failed {
+                attempt: AttemptId(2),
+                fault: Fault::Blob(_)
+            })
+        )
     });
     assert!(failed, "{effects:?}");
     assert!(effects.contains(&Effect::Release(blob("stdin").digest)));
@@ -211,10 +251,19 @@ fn what_is_too_large_for_a_message_goes_on_a_stream() {
         part: OutputPart::Artifact(0),
         size: 1,
     };
-    assert_eq!(effects[1], Effect::SendBulk(header, "A".into()), "{effects:?}");
-    let Effect::Send(ToBroker::Ended(ended)) = &effects[2] else { panic!("{effects:?}") };
+    assert_eq!(
+        effects[1],
+        Effect::SendBulk(header, "A".into()),
+        "{effects:?}"
+    );
+    let Effect::Send(ToBroker::Ended(ended)) = &effects[2] else {
+        panic!("{effects:?}")
+    };
     assert_eq!(ended.stdout.size(), INLINE_BYTES_MAX as u64);
-    assert!(matches!(ended.stdout, Output::Inline(_)), "just at the limit");
+    assert!(
+        matches!(ended.stdout, Output::Inline(_)),
+        "just at the limit"
+    );
     assert_eq!(ended.artifacts[0].content, Output::Stream { size: 1 });
     assert_eq!(ended.artifacts[1].content, Output::Inline(Bytes::new()));
 }
@@ -226,15 +275,24 @@ fn a_draining_provider_gives_back_what_waits_and_leaves_after_the_rest() {
     driven.assign(2);
     driven.have("module");
     let effects = driven.input(Input::Drain);
-    let sent: Vec<_> = effects.iter().filter(|effect| matches!(effect, Effect::Send(_))).collect();
+    let sent: Vec<_> = effects
+        .iter()
+        .filter(|effect| matches!(effect, Effect::Send(_)))
+        .collect();
     let returned = Effect::Send(ToBroker::Returned(AttemptId(2)));
     assert_eq!(sent, [&Effect::Send(ToBroker::Draining), &returned]);
-    assert_eq!(driven.assign(3), [Effect::Send(ToBroker::Returned(AttemptId(3)))]);
+    assert_eq!(
+        driven.assign(3),
+        [Effect::Send(ToBroker::Returned(AttemptId(3)))]
+    );
     let effects = driven.input(Input::Ended(result(1, 0)));
-    assert_eq!(effects[effects.len() - 2..], [
-        Effect::Send(ToBroker::Bye),
-        Effect::Close(CloseReason::Drained)
-    ]);
+    assert_eq!(
+        effects[effects.len() - 2..],
+        [
+            Effect::Send(ToBroker::Bye),
+            Effect::Close(CloseReason::Drained)
+        ]
+    );
     assert!(!CloseReason::Drained.may_retry());
 }
 
@@ -246,7 +304,11 @@ fn it_pings_and_gives_a_silent_broker_up() {
     assert_eq!(driven.input(Input::Tick), [Effect::Send(ToBroker::Ping(1))]);
     driven.input(Input::Message(ToProvider::Pong(1)));
     driven.now_us = 18_000 * MS - 1;
-    assert_eq!(driven.input(Input::Tick), [Effect::Send(ToBroker::Ping(2))], "still in time");
+    assert_eq!(
+        driven.input(Input::Tick),
+        [Effect::Send(ToBroker::Ping(2))],
+        "still in time"
+    );
     driven.now_us = 18_000 * MS;
     let effects = driven.input(Input::Tick);
     assert_eq!(effects, [Effect::Close(CloseReason::Silent(15_000))]);
@@ -261,16 +323,24 @@ fn a_lost_connection_stops_all_guests() {
     driven.assign(2);
     driven.have("module");
     let effects = driven.input(Input::Disconnected("gone".into()));
-    assert_eq!(effects, [
-        Effect::Stop(AttemptId(1)),
-        Effect::Stop(AttemptId(2)),
-        Effect::Close(CloseReason::Disconnected("gone".into())),
-    ]);
+    assert_eq!(
+        effects,
+        [
+            Effect::Stop(AttemptId(1)),
+            Effect::Stop(AttemptId(2)),
+            Effect::Close(CloseReason::Disconnected("gone".into())),
+        ]
+    );
 }
 
 #[test]
 fn a_refusal_says_whether_to_come_again() {
-    let refuse = |code| CloseReason::Refused(Refuse { code, text: String::new() });
+    let refuse = |code| {
+        CloseReason::Refused(Refuse {
+            code,
+            text: String::new(),
+        })
+    };
     for code in [RefuseCode::Ticket, RefuseCode::Full, RefuseCode::Stopping] {
         assert!(refuse(code).may_retry(), "{code:?}");
     }

@@ -97,7 +97,10 @@ impl BulkHeader {
         let (what, limit) = match header {
             Self::Message { .. } => ("a message", BULK_MESSAGE_BYTES_MAX as u64),
             Self::Blob(_) => ("a blob", BLOB_BYTES_MAX),
-            Self::Output { part: OutputPart::Artifact(_), .. } => ("an artifact", ARTIFACT_BYTES_MAX),
+            Self::Output {
+                part: OutputPart::Artifact(_),
+                ..
+            } => ("an artifact", ARTIFACT_BYTES_MAX),
             Self::Output { .. } => ("an output", OUTPUT_BYTES_MAX),
         };
         let size = header.size();

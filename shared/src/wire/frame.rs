@@ -153,13 +153,17 @@ impl FrameReader {
         let size = u32::from_le_bytes(*header);
         let length = usize::try_from(size).unwrap_or(usize::MAX);
         if length > FRAME_BYTES_MAX {
-            return Err(WireError::FrameTooLarge { size: size.into(), limit: FRAME_BYTES_MAX });
+            return Err(WireError::FrameTooLarge {
+                size: size.into(),
+                limit: FRAME_BYTES_MAX,
+            });
         }
         if length == 0 {
             return Err(WireError::EmptyFrame);
         }
         if self.buffer.len() < HEADER_BYTES + length {
-            self.buffer.reserve(HEADER_BYTES + length - self.buffer.len());
+            self.buffer
+                .reserve(HEADER_BYTES + length - self.buffer.len());
             return Ok(None);
         }
         self.buffer.advance(HEADER_BYTES);
@@ -171,7 +175,11 @@ impl FrameReader {
     /// # Errors
     /// [`WireError::Cut`] inside of a frame.
     pub fn finish(&self) -> Result<(), WireError> {
-        if self.buffer.is_empty() { Ok(()) } else { Err(WireError::Cut) }
+        if self.buffer.is_empty() {
+            Ok(())
+        } else {
+            Err(WireError::Cut)
+        }
     }
 }
 
@@ -201,7 +209,11 @@ pub fn messages<M: DeserializeOwned>(content: &[u8]) -> impl Iterator<Item = Res
 /// If it doesn't decode or something is left.
 pub fn decode_one<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, WireError> {
     let (message, left) = postcard::take_from_bytes(bytes)?;
-    if left.is_empty() { Ok(message) } else { Err(WireError::Trailing(left.len())) }
+    if left.is_empty() {
+        Ok(message)
+    } else {
+        Err(WireError::Trailing(left.len()))
+    }
 }
 
 /// A message's encoding alone.

@@ -94,6 +94,10 @@ pub struct Assignment {
 
 /// What the broker says after its welcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all messages are assignments"
+)]
 pub enum ToProvider {
     /// Run this.
     Assign(Assignment),

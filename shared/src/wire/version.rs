@@ -45,6 +45,10 @@ mod tests {
         assert_eq!(range(2, 5).agree(range(1, 3)), Some(3));
         assert_eq!(range(1, 1).agree(range(1, 1)), Some(1));
         assert_eq!(range(1, 2).agree(range(3, 4)), None);
-        assert_eq!(range(5, 1).agree(range(1, 9)), None, "a range the wrong way round has nothing");
+        assert_eq!(
+            range(5, 1).agree(range(1, 9)),
+            None,
+            "a range the wrong way round has nothing"
+        );
     }
 }
