@@ -1,0 +1,50 @@
+# `make` alone lists the targets. The work is done by scripts/; this file says
+# what belongs together.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+.PHONY: help build web guests demo run test docs dist clean
+
+# Where rustup puts cargo, if a shell hasn't been told yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+# Of the helper programs (xtask): the same as what is built beside them, so
+# that their common dependencies are compiled once.
+export PROFILE := release
+test: export PROFILE := dev
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+
+build: web ## release programs in target/release, the page inside the broker
+	cargo build --release --package wasipool-broker --package wasipool-provider
+
+web: ## the page and its wasm in target/web (part of build)
+	@scripts/ensure-tools build wasm
+	scripts/build-web
+
+guests: ## the wasm programs of wasi-apps in target/guests
+	@scripts/ensure-tools build wasm guests
+	scripts/build-guests
+
+demo: ## from nothing to a job over a native and a browser provider, then stop
+	@scripts/ensure-tools build wasm browser guests
+	@$(MAKE) --no-print-directory build guests
+	scripts/demo
+
+run: ## a broker and a native provider that stay up
+	@scripts/ensure-tools build wasm guests
+	@$(MAKE) --no-print-directory build guests
+	scripts/run
+
+test: ## everything that must pass; ends with "N passed, N failed"
+	@scripts/ensure-tools build wasm browser guests test
+	@scripts/test
+
+docs: ## API documentation in target/doc
+	cargo doc --no-deps --workspace
+
+dist: build ## release archive in target/dist
+	scripts/dist
+
+clean: ## remove what was built, but for the wasm standard library
+	[ ! -d target ] || find target -mindepth 1 -maxdepth 1 ! -name wasm-sysroot -exec rm -rf {} +

@@ -1,0 +1,288 @@
+//! What an operator decides: flags, environment, config file.
+//!
+//! Each setting is a flag, a `WASIPOOL_…` variable and a key of the config file
+//! (TOML). A flag wins over the environment, which wins over the file.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use wasipool_shared::limits;
+
+/// One broker for a pool of providers that run WebAssembly: native daemons and
+/// browser tabs.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "wasipool-broker",
+    version,
+    after_help = "To begin:\n  \
+        wasipool-broker --ephemeral                      start, state in memory\n  \
+        wasipool-provider                                lend this machine's cores\n  \
+        curl -T app.wasm http://127.0.0.1:4080/v1/blobs/ upload a module\n  \
+        curl -d '' 'http://127.0.0.1:4080/v1/run/app.wasm?arg=hello'  run it"
+)]
+pub struct Config {
+    /// Where HTTP is served: API and page (port 0: any free one)
+    #[arg(long, env = "WASIPOOL_HTTP", default_value = "127.0.0.1:4080", help_heading = "Addresses")]
+    pub http: SocketAddr,
+    /// Where WebTransport is served, over UDP (port 0: any free one)
+    #[arg(long, env = "WASIPOOL_TRANSPORT", default_value = "127.0.0.1:4443", help_heading = "Addresses")]
+    pub transport: SocketAddr,
+    /// The host that providers are told to connect to, if it isn't the address
+    /// of --transport
+    #[arg(long, env = "WASIPOOL_PUBLIC_HOST", value_name = "HOST", help_heading = "Addresses")]
+    pub public_host: Option<String>,
+    /// Another origin whose pages may use this broker, e.g. https://pool.example
+    /// (the broker's own is always allowed)
+    #[arg(long = "origin", env = "WASIPOOL_ORIGINS", value_delimiter = ',', value_name = "ORIGIN", help_heading = "Addresses")]
+    pub origins: Vec<String>,
+
+    /// Folder where blobs are kept; jobs live in memory in this version and end
+    /// with the broker
+    #[arg(long, env = "WASIPOOL_DATA", value_name = "DIR", conflicts_with = "ephemeral", help_heading = "State")]
+    pub data: Option<PathBuf>,
+    /// Keep everything in memory (also what happens without --data)
+    #[arg(long, env = "WASIPOOL_EPHEMERAL", help_heading = "State")]
+    pub ephemeral: bool,
+
+    /// Certificate chain for the transport, in PEM; without it the broker makes
+    /// a short-lived one and announces its hash
+    #[arg(long, env = "WASIPOOL_CERTIFICATE", value_name = "FILE", requires = "certificate_key", help_heading = "Security")]
+    pub certificate: Option<PathBuf>,
+    /// Its private key, in PEM
+    #[arg(long, env = "WASIPOOL_CERTIFICATE_KEY", value_name = "FILE", requires = "certificate", help_heading = "Security")]
+    pub certificate_key: Option<PathBuf>,
+    /// File with the tokens that may submit and read jobs and blobs, one a line
+    #[arg(long, env = "WASIPOOL_SUBMIT_TOKENS", value_name = "FILE", help_heading = "Security")]
+    pub submit_tokens: Option<PathBuf>,
+    /// File with the tokens that let providers join, one a line
+    #[arg(long, env = "WASIPOOL_PROVIDE_TOKENS", value_name = "FILE", help_heading = "Security")]
+    pub provide_tokens: Option<PathBuf>,
+    /// File with the tokens that may do everything, one a line
+    #[arg(long, env = "WASIPOOL_ADMIN_TOKENS", value_name = "FILE", help_heading = "Security")]
+    pub admin_tokens: Option<PathBuf>,
+    /// Let anybody in although an address is not loopback
+    #[arg(long, env = "WASIPOOL_INSECURE_OPEN", help_heading = "Security")]
+    pub insecure_open: bool,
+
+    /// Silence after which a provider is taken for dead and its tasks go
+    /// elsewhere
+    #[arg(long, env = "WASIPOOL_SESSION_IDLE", value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Limits")]
+    pub session_idle: Duration,
+    /// Providers that may be connected at a time
+    #[arg(long, env = "WASIPOOL_PROVIDERS_MAX", value_name = "N", default_value_t = limits::PROVIDERS_MAX, help_heading = "Limits")]
+    pub providers_max: usize,
+    /// Tasks that may wait or run at a time
+    #[arg(long, env = "WASIPOOL_QUEUED_TASKS_MAX", value_name = "N", default_value_t = limits::QUEUED_TASKS_MAX, help_heading = "Limits")]
+    pub queued_tasks_max: u64,
+    /// Tasks of one job
+    #[arg(long, env = "WASIPOOL_JOB_TASKS_MAX", value_name = "N", default_value_t = limits::JOB_TASKS_MAX, help_heading = "Limits")]
+    pub job_tasks_max: u32,
+    /// Bytes of one blob, e.g. 512MiB
+    #[arg(long, env = "WASIPOOL_BLOB_MAX", value_name = "SIZE", default_value = "512MiB", value_parser = size, help_heading = "Limits")]
+    pub blob_max: u64,
+    /// Bytes of all blobs, e.g. 16GiB
+    #[arg(long, env = "WASIPOOL_STORED_MAX", value_name = "SIZE", default_value = "16GiB", value_parser = size, help_heading = "Limits")]
+    pub stored_max: u64,
+    /// Bytes of a JSON request, e.g. 64MiB
+    #[arg(long, env = "WASIPOOL_REQUEST_MAX", value_name = "SIZE", default_value = "64MiB", value_parser = size, help_heading = "Limits")]
+    pub request_max: u64,
+
+    /// Settings file (TOML): the flags' names as keys, without the dashes
+    #[arg(long, env = "WASIPOOL_CONFIG", value_name = "FILE", help_heading = "Other")]
+    pub config: Option<PathBuf>,
+    /// How logs look; they go to stderr, RUST_LOG says how much
+    #[arg(long, env = "WASIPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "text", help_heading = "Other")]
+    pub log_format: LogFormat,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: an object a line.
+    Json,
+}
+
+/// Settings that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The command line, or a value wherever it came from.
+    #[error(transparent)]
+    Usage(#[from] clap::Error),
+    /// The config file can't be read or isn't TOML.
+    #[error("the config file {path}: {reason}")]
+    File {
+        /// Which file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Anybody could use the broker.
+    #[error(
+        "{0} can be reached from other machines and there are no tokens: give --submit-tokens and \
+         --provide-tokens, or --insecure-open if everybody there may use this broker"
+    )]
+    Open(SocketAddr),
+}
+
+impl Config {
+    /// Reads command line, environment and config file.
+    ///
+    /// # Errors
+    /// If something in them can't be used; `--help` and `--version` come this
+    /// way too.
+    pub fn load(args: impl IntoIterator<Item = OsString>) -> Result<Self, ConfigError> {
+        let mut args: Vec<_> = args.into_iter().collect();
+        let first = Self::try_parse_from(&args)?;
+        let config = match &first.config {
+            Some(path) => {
+                let program = if args.is_empty() { OsString::new() } else { args.remove(0) };
+                let mut all = vec![program];
+                all.extend(file_args(path, &args)?.into_iter().map(OsString::from));
+                all.extend(args);
+                Self::try_parse_from(all)?
+            }
+            None => first,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let closed = self.submit_tokens.is_some() && self.provide_tokens.is_some();
+        if closed || self.insecure_open {
+            return Ok(());
+        }
+        match [self.http, self.transport].into_iter().find(|address| !address.ip().is_loopback()) {
+            Some(address) => Err(ConfigError::Open(address)),
+            None => Ok(()),
+        }
+    }
+
+    /// The origins whose pages may use this broker, its HTTP address known.
+    #[must_use]
+    pub fn allowed_origins(&self, http: SocketAddr) -> BTreeSet<String> {
+        let port = http.port();
+        let mut own = vec![format!("http://{http}")];
+        if http.ip().is_loopback() || http.ip().is_unspecified() {
+            own.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{port}")));
+        }
+        if let Some(host) = &self.public_host {
+            own.extend([format!("https://{host}"), format!("http://{host}:{port}")]);
+        }
+        own.into_iter().chain(self.origins.iter().cloned()).collect()
+    }
+}
+
+/// The file's keys as flags, but for those that the command line or the
+/// environment gives: they win.
+fn file_args(path: &Path, args: &[OsString]) -> Result<Vec<String>, ConfigError> {
+    let fail = |reason: String| ConfigError::File { path: path.display().to_string(), reason };
+    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| fail(error.to_string()))?;
+    let mut flags = Vec::new();
+    for (key, value) in table {
+        let flag = format!("--{}", key.replace('_', "-"));
+        let given = args.iter().any(|arg| {
+            let arg = arg.to_string_lossy();
+            arg == flag.as_str() || arg.starts_with(&format!("{flag}="))
+        });
+        let variable = format!("WASIPOOL_{}", key.replace('-', "_").to_uppercase());
+        if given || std::env::var_os(variable).is_some() {
+            continue;
+        }
+        let texts = match value {
+            toml::Value::Boolean(true) => {
+                flags.push(flag);
+                continue;
+            }
+            toml::Value::Boolean(false) => continue,
+            toml::Value::Array(values) => values.iter().map(plain).collect(),
+            value => vec![plain(&value)],
+        };
+        flags.extend(texts.into_iter().map(|text| format!("{flag}={text}")));
+    }
+    Ok(flags)
+}
+
+fn plain(value: &toml::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write e.g. 500ms, 15s or 2m"))?;
+    if duration < Duration::from_millis(100) {
+        return Err("it must be at least 100ms".into());
+    }
+    Ok(duration)
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    wasipool_shared::api::parse_size(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(args: &[&str]) -> Result<Config, ConfigError> {
+        let args = std::iter::once("wasipool-broker").chain(args.iter().copied());
+        Config::load(args.map(OsString::from))
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.http.to_string(), "127.0.0.1:4080");
+        assert_eq!(config.transport.to_string(), "127.0.0.1:4443");
+        assert_eq!(config.session_idle, Duration::from_millis(limits::SESSION_IDLE_MS));
+        assert_eq!(config.blob_max, limits::BLOB_BYTES_MAX);
+        assert_eq!(config.stored_max, limits::STORED_BYTES_MAX);
+        assert_eq!(config.request_max, limits::REQUEST_JSON_BYTES_MAX as u64);
+    }
+
+    #[test]
+    fn an_open_broker_stays_on_loopback() {
+        let error = load(&["--http", "0.0.0.0:4080"]).unwrap_err();
+        assert!(error.to_string().contains("--insecure-open"), "{error}");
+        assert!(load(&["--transport", "0.0.0.0:4443"]).is_err());
+        assert!(load(&["--http", "0.0.0.0:4080", "--insecure-open"]).is_ok());
+        let tokens = ["--submit-tokens", "a", "--provide-tokens", "b"];
+        assert!(load(&[&["--http", "0.0.0.0:4080"], tokens.as_slice()].concat()).is_ok());
+        assert!(load(&["--http", "[::1]:0"]).is_ok());
+    }
+
+    #[test]
+    fn the_file_fills_what_flags_leave_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("broker.toml");
+        let text = "http = \"127.0.0.1:1\"\nproviders-max = 7\norigin = [\"https://a\", \"https://b\"]\n";
+        std::fs::write(&file, text).unwrap();
+        let path = file.to_str().unwrap();
+        let config = load(&["--config", path, "--http=127.0.0.1:2"]).unwrap();
+        assert_eq!(config.http.port(), 2, "a flag wins");
+        assert_eq!(config.providers_max, 7);
+        assert_eq!(config.origins, ["https://a", "https://b"]);
+        std::fs::write(&file, "colour = 1").unwrap();
+        let error = load(&["--config", path]).unwrap_err();
+        assert!(error.to_string().contains("--colour"), "{error}");
+    }
+
+    #[test]
+    fn data_and_ephemeral_exclude_each_other() {
+        assert!(load(&["--data", "x", "--ephemeral"]).is_err());
+    }
+
+    #[test]
+    fn own_origins_are_allowed_by_each_of_their_names() {
+        let origins = load(&[]).unwrap().allowed_origins(([127, 0, 0, 1], 80).into());
+        assert!(origins.contains("http://localhost:80"), "{origins:?}");
+        assert!(!origins.contains("http://evil.example"));
+    }
+}

@@ -1,0 +1,187 @@
+//! Brings queued tasks and providers with room together.
+//!
+//! Runs after each event. What it costs depends on what it starts, not on how
+//! many jobs wait or providers are connected: it ends as soon as nobody has
+//! room, and a class of jobs for which nobody has is passed over as a whole.
+
+use super::Core;
+use super::attempt::Attempt;
+use super::class::Class;
+use super::event::Effect;
+use super::job::Job;
+use super::placement::Room;
+use super::pool::Provider;
+use super::queue::Waiting;
+use super::quorum::{Pick, Replica, Replicated};
+
+use wasipool_shared::ids::AttemptId;
+
+/// Jobs tried in vain before no more tasks are sent ahead in this pass.
+const AHEAD_JOBS_MAX: u32 = 8;
+
+impl Core {
+    pub(super) fn schedule(&mut self, effects: &mut Vec<Effect>) {
+        // Free slots first, wherever they are; only then send tasks ahead.
+        for room in [Room::Slot, Room::Ahead] {
+            self.passes += 1;
+            let mut in_vain = 0;
+            while !self.pool.shelves.is_empty(room) {
+                let Some(job) = self.classes.next(self.passes, &self.jobs) else {
+                    break;
+                };
+                if !self.start_one(job, room, effects) {
+                    in_vain += 1;
+                    if room == Room::Ahead && in_vain == AHEAD_JOBS_MAX {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Starts one task of a job; if it can't, notes for whom this pass need not
+    /// try again.
+    fn start_one(&mut self, key: u32, room: Room, effects: &mut Vec<Effect>) -> bool {
+        let job = &self.jobs[key];
+        let class = self.classes.get(job.class);
+        let found = if job.replicas.is_some() {
+            self.find_for_replica(job, class, room)
+        } else {
+            let heed = class.has_other();
+            let found = self.pool.find(room, &class.needs, job.module, |provider| {
+                job.queue.has_for(provider.id, heed) && self.is_worth(room, provider, job)
+            });
+            found.map(|provider| (provider, heed))
+        };
+        let Some((provider, heed)) = found else {
+            // In a free slot, a task without wishes is like all others of its
+            // class: if nobody takes it, nobody takes those.
+            let job = &mut self.jobs[key];
+            if room == Room::Slot && job.replicas.is_none() && job.queue.has_unconstrained() {
+                self.classes.get_mut(job.class).full_in_pass = self.passes;
+            } else {
+                job.stuck_in_pass = self.passes;
+            }
+            return false;
+        };
+        if self.jobs[key].replicas.is_some() {
+            self.start_replica(key, provider, effects);
+        } else {
+            let id = self.pool.providers[provider].id;
+            let job = &mut self.jobs[key];
+            let waiting = job.queue.take(id, heed).expect("the search looked for one");
+            job.running += 1;
+            self.queued -= 1;
+            self.running += 1;
+            self.assign(key, provider, waiting, effects);
+        }
+        true
+    }
+
+    /// Whether a task of the job may be sent ahead: it must not run for longer
+    /// than the slots there are busy anyway.
+    fn is_worth(&self, room: Room, provider: &Provider, job: &Job) -> bool {
+        let round_trip_us = u64::from(provider.round_trip_us.unwrap_or(0));
+        room == Room::Slot
+            || u64::from(job.expected_us(provider.speed, &self.config))
+                < self.config.prefetch_us + round_trip_us
+    }
+
+    fn find_for_replica(&self, job: &Job, class: &Class, room: Room) -> Option<(u32, bool)> {
+        // Groups with many providers are refused once, not once a provider.
+        let mut refused: Vec<u64> = Vec::new();
+        let found = self.pool.find(room, &class.needs, job.module, |provider| {
+            if refused.contains(&provider.group) || !self.is_worth(room, provider, job) {
+                return false;
+            }
+            match pick(job, class, provider) {
+                Pick::Task(_) | Pick::Fresh => true,
+                Pick::Nothing => false,
+                Pick::NothingForGroup => {
+                    refused.push(provider.group);
+                    false
+                }
+            }
+        });
+        found.map(|provider| (provider, true))
+    }
+
+    fn start_replica(&mut self, key: u32, provider_key: u32, effects: &mut Vec<Effect>) {
+        let provider = &self.pool.providers[provider_key];
+        let job = &self.jobs[key];
+        let chosen = pick(job, self.classes.get(job.class), provider);
+        let replica = Replica {
+            key: provider_key,
+            provider: provider.id,
+            group: provider.group,
+            attempt: self.attempts,
+        };
+        let job = &mut self.jobs[key];
+        let index = match chosen {
+            Pick::Task(index) => index,
+            _ => {
+                job.queue
+                    .take_fresh()
+                    .expect("the search looked for one")
+                    .index
+            }
+        };
+        let replicas = job.replicas.as_mut().expect("the job has a quorum");
+        let task = replicas.task(index);
+        let was_idle = task.live.is_empty();
+        task.live.push(replica);
+        replicas.tally(index);
+        if was_idle {
+            job.running += 1;
+            self.queued -= 1;
+            self.running += 1;
+        }
+        self.arm_replica(0, key, index);
+        self.assign(key, provider_key, Waiting { index, trail: None }, effects);
+    }
+
+    fn assign(&mut self, key: u32, provider: u32, waiting: Waiting, effects: &mut Vec<Effect>) {
+        let id = self.attempts;
+        self.attempts += 1;
+        let job = &mut self.jobs[key];
+        job.last_provider = provider;
+        let speed = self.pool.providers[provider].speed;
+        let attempt = Attempt {
+            id,
+            job: key,
+            index: waiting.index,
+            expected_us: job.expected_us(speed, &self.config),
+            trail: waiting.trail,
+        };
+        effects.push(Effect::Assign {
+            provider: self.pool.providers[provider].id,
+            attempt: AttemptId(id),
+            task: job.task(waiting.index),
+        });
+        let (memory_bytes, module, cost_us) =
+            (job.memory_bytes, job.module, job.cost_us(&self.config));
+        let tag = self.virtual_time.serve(job.tag, cost_us, job.weight);
+        self.pool.start(provider, attempt, memory_bytes, module);
+        self.refresh(key);
+        self.retag(key, tag);
+    }
+
+    /// Gives a job another tag, and with it another turn.
+    pub(super) fn retag(&mut self, key: u32, tag: u64) {
+        let job = &mut self.jobs[key];
+        let old = job.turn(key);
+        job.tag = tag;
+        if job.waiting {
+            self.classes.requeue(job.class, old, job.turn(key));
+        }
+    }
+}
+
+/// What a job with a quorum would start at a provider.
+fn pick(job: &Job, class: &Class, provider: &Provider) -> Pick {
+    let replicas = job.replicas.as_ref().expect("the job has a quorum");
+    // Without enough groups a new task would hold its first result for nothing.
+    let fresh = job.queue.has_fresh() && class.is_able();
+    let heed = |task: &Replicated| class.has_other_group(provider.group, |group| task.uses(group));
+    replicas.pick(provider.id, provider.group, fresh, heed)
+}

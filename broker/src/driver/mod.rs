@@ -1,0 +1,25 @@
+//! The one task that owns the core.
+//!
+//! Everything that changes jobs or providers is put into one order here: HTTP
+//! handlers and provider sessions send commands, the [loop](mod@run) takes them
+//! in batches, asks the core what follows, and carries it out: writes
+//! assignments into the sessions' buffers, results into the store, and answers
+//! to whoever waits.
+//!
+//! - [`handle`]: what others hold to talk to it.
+//! - [`mod@run`]: the loop.
+//! - [`live`]: what the driver keeps of jobs that haven't ended.
+//! - [`new_job`]: a job as it is submitted.
+//! - [`view`]: what the API shows of pool and driver.
+
+pub mod handle;
+mod live;
+pub mod new_job;
+mod record;
+pub mod run;
+pub mod view;
+
+pub use handle::{Handle, SubmitError};
+pub use crate::core::Requires;
+pub use new_job::{ModuleInfo, NewJob, Tasks};
+pub use view::{JobLoad, ProviderView, StatsView};

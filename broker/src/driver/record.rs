@@ -1,0 +1,158 @@
+//! From how a task ended to what is stored and shown of it.
+
+use bytes::Bytes;
+use wasipool_shared::digest::{Digest, Hasher};
+use wasipool_shared::task::Outcome;
+use wasipool_shared::wire::frame::encode_one;
+
+use super::handle::Finished;
+use super::live::{Try, TryEnd};
+use crate::clock::Clock;
+use crate::core::End;
+use crate::store::{
+    ArtifactRecord, ProviderRef, TaskRecord, TaskState, TaskTiming, TraceStep,
+};
+
+/// What two results must have in common to be equal: outcome, stdout, stderr
+/// and artifacts, byte for byte. Time and place don't count; neither does a
+/// trap's backtrace, which engines word differently.
+pub(super) fn fingerprint(finished: &Finished) -> Digest {
+    let mut hasher = Hasher::default();
+    let outcome = match &finished.outcome {
+        Outcome::Trapped { reason } => {
+            Outcome::Trapped { reason: reason.lines().next().unwrap_or_default().to_owned() }
+        }
+        outcome => outcome.clone(),
+    };
+    let mut add = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    add(&encode_one(&outcome).unwrap_or_default());
+    add(&finished.stdout);
+    add(&finished.stderr);
+    for (path, content) in &finished.artifacts {
+        add(path.as_bytes());
+        add(content);
+    }
+    hasher.finish()
+}
+
+/// What is stored of a task that has ended.
+pub(super) fn record(
+    clock: Clock,
+    created_ms: f64,
+    now_ms: f64,
+    end: End,
+    attempts: u32,
+    tries: Vec<Try>,
+) -> TaskRecord {
+    let mut trace = vec![step(clock, created_ms, "received"), step(clock, created_ms, "queued")];
+    for known in &tries {
+        trace_try(clock, known, &mut trace);
+    }
+    trace.push(step(clock, now_ms, "stored"));
+    let last_sent_ms = tries.last().map_or(now_ms, |known| known.sent_ms);
+    let mut record = TaskRecord {
+        state: TaskState::Cancelled,
+        exit_code: None,
+        reason: None,
+        stdout: Bytes::new(),
+        stderr: Bytes::new(),
+        artifacts: Vec::new(),
+        provider: None,
+        attempts,
+        timing: TaskTiming {
+            queued_ms: last_sent_ms - created_ms,
+            total_ms: now_ms - created_ms,
+            ..TaskTiming::default()
+        },
+        trace,
+    };
+    match end {
+        End::Final { attempt, .. } => {
+            if let Some(won) = tries.into_iter().find(|known| known.attempt == attempt) {
+                fill(&mut record, won, created_ms);
+            }
+        }
+        End::Lost { reason } => ended(&mut record, TaskState::Lost, Some(&reason)),
+        End::Rejected { reason } => ended(&mut record, TaskState::Rejected, Some(&reason)),
+        End::Disputed { reason } => ended(&mut record, TaskState::Disputed, Some(&reason)),
+        End::Cancelled => ended(&mut record, TaskState::Cancelled, None),
+    }
+    record
+}
+
+fn ended(record: &mut TaskRecord, state: TaskState, reason: Option<&str>) {
+    record.state = state;
+    record.reason = reason.map(str::to_owned);
+}
+
+fn fill(record: &mut TaskRecord, won: Try, created_ms: f64) {
+    let Some((_, TryEnd::Finished(finished))) = won.end else { return };
+    record.provider = Some(ProviderRef {
+        id: won.provider.id,
+        name: won.provider.name.clone(),
+        kind: won.provider.kind,
+    });
+    let (state, reason) = match finished.outcome {
+        Outcome::Exited(code) => {
+            record.exit_code = Some(code);
+            if code == 0 { (TaskState::Succeeded, None) } else { (TaskState::Failed, None) }
+        }
+        Outcome::Trapped { reason } => (TaskState::Trapped, Some(reason)),
+        Outcome::TimedOut => (TaskState::TimedOut, None),
+        Outcome::OutOfMemory => (TaskState::OutOfMemory, None),
+        Outcome::OutputExceeded { what } => {
+            let reason = format!("{} is over the limit", what.as_str());
+            (TaskState::OutputExceeded, Some(reason))
+        }
+    };
+    record.state = state;
+    record.reason = reason;
+    record.stdout = finished.stdout;
+    record.stderr = finished.stderr;
+    let artifact = |(path, bytes): (String, Bytes)| {
+        let digest = Digest::of(&bytes);
+        ArtifactRecord { path, bytes, digest }
+    };
+    record.artifacts = finished.artifacts.into_iter().map(artifact).collect();
+    let ms = |micros: u64| micros as f64 / 1e3;
+    record.timing.queued_ms = won.sent_ms - created_ms;
+    record.timing.transfer_ms = ms(finished.timing.transfer_us);
+    record.timing.prepare_ms = ms(finished.timing.prepare_us);
+    record.timing.run_ms = ms(finished.timing.run_us);
+}
+
+fn step(clock: Clock, at_ms: f64, step: &str) -> TraceStep {
+    TraceStep {
+        at_ms: clock.to_unix_ms(at_ms),
+        step: step.to_owned(),
+        attempt: None,
+        provider: None,
+        detail: None,
+    }
+}
+
+fn trace_try(clock: Clock, known: &Try, trace: &mut Vec<TraceStep>) {
+    let of_try = |at_ms, name, detail| TraceStep {
+        attempt: Some(known.attempt.0),
+        provider: Some(known.provider.id.to_string()),
+        detail,
+        ..step(clock, at_ms, name)
+    };
+    let named = format!("{} ({})", known.provider.name, known.provider.kind.as_str());
+    trace.push(of_try(known.sent_ms, "sent", Some(named)));
+    let Some((ended_ms, end)) = &known.end else { return };
+    match end {
+        TryEnd::Finished(finished) => {
+            // The provider's clock is another one: only durations are taken.
+            let started_ms = ended_ms - finished.timing.run_us as f64 / 1e3;
+            trace.push(of_try(started_ms.max(known.sent_ms), "started", None));
+            trace.push(of_try(*ended_ms, "ended", None));
+        }
+        TryEnd::Failed(reason) => trace.push(of_try(*ended_ms, "failed", Some(reason.clone()))),
+        TryEnd::Returned => trace.push(of_try(*ended_ms, "returned", None)),
+        TryEnd::Revoked => trace.push(of_try(*ended_ms, "revoked", None)),
+    }
+}

@@ -1,0 +1,348 @@
+//! The loop: commands in, the core's effects out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
+use wasipool_shared::task::Outcome;
+use wasipool_shared::wire::message::{Assignment, ToProvider};
+
+use super::handle::{COMMANDS_MAX, Command, Finished, Handle, Joined, Waiting};
+use super::live::{Label, LiveJob, LiveProvider, Tries, Try, TryEnd};
+use super::record;
+use super::view::{JobLoad, ProviderView, StatsView};
+use crate::clock::{Clock, rfc3339};
+use crate::core::{Config, Core, Effect, End, Event, JobSpec, Verdict};
+use crate::store::{Store, TaskRecord};
+
+/// Commands that are handled before results are written and timers looked at.
+const BATCH: usize = 1_024;
+/// Modules that a provider is shown to know.
+const MODULES_SHOWN: usize = 16;
+
+/// The driver, before it runs.
+#[derive(Debug)]
+pub struct Driver {
+    commands: mpsc::Receiver<Command>,
+    store: Store,
+    clock: Clock,
+    waiting: Waiting,
+    core: Core,
+    effects: Vec<Effect>,
+    jobs: HashMap<JobId, LiveJob>,
+    providers: HashMap<ProviderId, LiveProvider>,
+    tries: Tries,
+    done: Vec<(JobId, u32, TaskRecord)>,
+    ended: u64,
+    dropped: u64,
+}
+
+impl Driver {
+    /// A driver and the handle to talk to it.
+    #[must_use]
+    pub fn new(config: Config, queued_tasks_max: u64, store: Store, clock: Clock) -> (Self, Handle) {
+        let (sender, commands) = mpsc::channel(COMMANDS_MAX);
+        let waiting = Waiting::new(queued_tasks_max);
+        let handle = Handle {
+            commands: sender,
+            store: store.clone(),
+            clock,
+            waiting: waiting.clone(),
+        };
+        let driver = Self {
+            commands,
+            store,
+            clock,
+            waiting,
+            core: Core::new(config),
+            effects: Vec::new(),
+            jobs: HashMap::new(),
+            providers: HashMap::new(),
+            tries: Tries::default(),
+            done: Vec::new(),
+            ended: 0,
+            dropped: 0,
+        };
+        (driver, handle)
+    }
+
+    /// Runs until every handle is gone.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let deadline = self.core.next_deadline_ms();
+            let wait_ms = deadline.map(|at_ms| at_ms.saturating_sub(self.clock.now_ms()));
+            let due = async {
+                match wait_ms {
+                    Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                count = self.commands.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    for command in batch.drain(..) {
+                        self.on_command(command);
+                    }
+                }
+                () = due => {}
+            }
+            if deadline.is_some_and(|at_ms| at_ms <= self.clock.now_ms()) {
+                self.tell_core(Event::Tick);
+            }
+            self.write_results().await;
+        }
+    }
+
+    async fn write_results(&mut self) {
+        if !self.done.is_empty() {
+            self.store.finish_tasks(std::mem::take(&mut self.done)).await;
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Submit { job, new, reply } => self.submit(job, new, reply),
+            Command::Cancel { job, reply } => {
+                let known = self.jobs.contains_key(&job);
+                self.tell_core(Event::Cancel { job });
+                if let Some(reply) = reply {
+                    let _ = reply.send(known);
+                }
+            }
+            Command::Join(joined) => self.join(*joined),
+            Command::Capacity { provider, capacity } => {
+                self.tell_core(Event::Capacity { provider, capacity });
+            }
+            Command::RoundTrip { provider, micros } => {
+                self.tell_core(Event::RoundTrip { provider, micros });
+            }
+            Command::Drain { provider } => self.tell_core(Event::Drain { provider }),
+            Command::Leave { provider, reason } => {
+                self.tries.end_all_at(provider, self.clock.precise_ms(), &reason);
+                self.tell_core(Event::Leave { provider });
+                self.providers.remove(&provider);
+                metrics::gauge!("wasipool_providers").set(self.providers.len() as f64);
+            }
+            Command::Finished { provider, finished } => self.finished(provider, finished),
+            Command::Failed { provider, attempt, fault } => {
+                let reason = fault.reason().to_owned();
+                tracing::warn!(%provider, %attempt, reason, "an attempt failed by the provider's fault");
+                let end = TryEnd::Failed(reason.clone());
+                self.attempt_over(provider, attempt, end, Verdict::Fault { reason }, 0);
+            }
+            Command::Returned { provider, attempt } => {
+                self.attempt_over(provider, attempt, TryEnd::Returned, Verdict::Returned, 0);
+            }
+            // Who asked may have gone away meanwhile.
+            Command::Providers { reply } => drop(reply.send(self.provider_views())),
+            Command::Stats { reply } => drop(reply.send(self.stats())),
+            Command::JobLoad { job, reply } => {
+                let load = self.core.counts(job).map(|counts| JobLoad {
+                    queued: counts.queued,
+                    running: counts.running,
+                });
+                let _ = reply.send(load);
+            }
+        }
+    }
+
+    fn submit(
+        &mut self,
+        job: JobId,
+        new: Box<super::NewJob>,
+        reply: Option<tokio::sync::oneshot::Sender<TaskRecord>>,
+    ) {
+        let mut requires = new.requires;
+        requires.features = requires.features.union(new.module.features);
+        let spec = JobSpec {
+            tasks: new.tasks.len(),
+            priority: new.priority,
+            retries: new.retries,
+            quorum: new.quorum,
+            module: new.module.digest,
+            memory_bytes: new.tasks.memory_bytes(),
+            requires,
+            placement_timeout_ms: new.placement_timeout_ms,
+        };
+        let created_ms = self.clock.precise_ms();
+        self.jobs.insert(job, LiveJob { new, created_ms, reply });
+        self.tell_core(Event::Submit { job, spec });
+    }
+
+    fn join(&mut self, joined: Joined) {
+        let provider = joined.provider;
+        let label = Label { id: provider, name: joined.name, kind: joined.kind };
+        let live = LiveProvider {
+            label: Arc::new(label),
+            agent: joined.agent,
+            outbox: joined.outbox,
+            joined_unix_ms: self.clock.unix_ms(),
+            modules: Vec::new(),
+        };
+        self.providers.insert(provider, live);
+        metrics::gauge!("wasipool_providers").set(self.providers.len() as f64);
+        self.tell_core(Event::Join {
+            provider,
+            kind: joined.kind,
+            capacity: joined.capacity,
+            group: joined.group,
+        });
+    }
+
+    fn finished(&mut self, provider: ProviderId, finished: Box<Finished>) {
+        let attempt = finished.attempt;
+        let run_us = finished.timing.run_us;
+        let quorum = self
+            .tries
+            .job_of(attempt)
+            .and_then(|job| self.jobs.get(&job))
+            .is_some_and(|job| job.new.quorum > 1);
+        let verdict = Verdict::Final {
+            succeeded: finished.outcome == Outcome::Exited(0),
+            fingerprint: quorum.then(|| record::fingerprint(&finished)),
+        };
+        self.attempt_over(provider, attempt, TryEnd::Finished(finished), verdict, run_us);
+    }
+
+    fn attempt_over(
+        &mut self,
+        provider: ProviderId,
+        attempt: AttemptId,
+        end: TryEnd,
+        verdict: Verdict,
+        run_us: u64,
+    ) {
+        self.tries.end(attempt, self.clock.precise_ms(), end);
+        self.tell_core(Event::Ended { provider, attempt, verdict, run_us });
+    }
+
+    fn tell_core(&mut self, event: Event) {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.core.handle(self.clock.now_ms(), event, &mut effects);
+        for effect in effects.drain(..) {
+            self.carry_out(effect);
+        }
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Assign { provider, attempt, task } => self.assign(provider, attempt, task),
+            Effect::Revoke { provider, attempt } => {
+                self.tries.end(attempt, self.clock.precise_ms(), TryEnd::Revoked);
+                if let Some(live) = self.providers.get(&provider) {
+                    live.outbox.push(&ToProvider::Revoke(attempt));
+                }
+            }
+            Effect::TaskEnded { task, end, attempts } => self.task_ended(task, end, attempts),
+            Effect::JobEnded { job, .. } => {
+                self.jobs.remove(&job);
+            }
+            Effect::Dropped { provider, attempt } => {
+                self.dropped += 1;
+                metrics::counter!("wasipool_dropped_outcomes_total").increment(1);
+                tracing::debug!(%provider, %attempt, "a late outcome was dropped");
+            }
+        }
+    }
+
+    fn assign(&mut self, provider: ProviderId, attempt: AttemptId, task: TaskId) {
+        let (Some(job), Some(live)) =
+            (self.jobs.get(&task.job), self.providers.get_mut(&provider))
+        else {
+            return tracing::error!(%provider, %task, "the core assigned what the driver doesn't know");
+        };
+        let Some(spec) = job.new.tasks.spec(task.index) else {
+            return tracing::error!(%task, "the core assigned a task that the job doesn't have");
+        };
+        let module = job.new.module.blob();
+        if live.modules.last() != Some(&module.digest) {
+            live.modules.retain(|known| *known != module.digest);
+            live.modules.push(module.digest);
+            if live.modules.len() > MODULES_SHOWN {
+                live.modules.remove(0);
+            }
+        }
+        self.tries.begin(
+            task,
+            Try {
+                attempt,
+                provider: live.label.clone(),
+                sent_ms: self.clock.precise_ms(),
+                end: None,
+            },
+        );
+        live.outbox.push(&ToProvider::Assign(Assignment { attempt, task, module, spec }));
+    }
+
+    fn task_ended(&mut self, task: TaskId, end: End, attempts: u32) {
+        let tries = self.tries.take(task);
+        self.waiting.release(1);
+        self.ended += 1;
+        let Some(job) = self.jobs.get_mut(&task.job) else {
+            return tracing::error!(%task, "a task of an unknown job has ended");
+        };
+        let now_ms = self.clock.precise_ms();
+        let record = record::record(self.clock, job.created_ms, now_ms, end, attempts, tries);
+        metrics::counter!("wasipool_tasks_total", "state" => record.state.as_str()).increment(1);
+        match job.reply.take() {
+            // Whoever waited may have gone away: then nobody wants it.
+            Some(reply) => drop(reply.send(record)),
+            None => self.done.push((task.job, task.index, record)),
+        }
+    }
+
+    fn provider_views(&self) -> Vec<ProviderView> {
+        let now_ms = self.clock.now_ms();
+        let view = |seen: crate::core::ProviderView| {
+            let live = self.providers.get(&seen.provider)?;
+            let cooled_down = seen.cooled_down_until_ms.is_some_and(|until_ms| until_ms > now_ms);
+            let state = match () {
+                () if seen.draining => "draining",
+                () if cooled_down => "cooled-down",
+                () if seen.capacity.slots == 0 => "paused",
+                () => "ready",
+            };
+            Some(ProviderView {
+                id: seen.provider,
+                name: live.label.name.clone(),
+                kind: seen.kind,
+                agent: live.agent.clone(),
+                state,
+                slots: seen.capacity.slots,
+                busy: seen.busy,
+                queued: seen.queued,
+                memory: seen.capacity.memory_bytes,
+                speed: seen.speed,
+                features: seen.capacity.features.names().collect(),
+                round_trip_ms: seen.round_trip_us.map(|micros| f64::from(micros) / 1e3),
+                tasks_done: seen.tasks_done,
+                failures: seen.failures,
+                connected: rfc3339(live.joined_unix_ms),
+                modules: live.modules.iter().map(ToString::to_string).collect(),
+            })
+        };
+        self.core.providers().filter_map(view).collect()
+    }
+
+    fn stats(&self) -> StatsView {
+        let totals = self.core.totals();
+        StatsView {
+            providers: totals.providers as u64,
+            slots: totals.slots,
+            busy: self.core.providers().map(|seen| u64::from(seen.busy)).sum(),
+            queued: totals.queued,
+            running: totals.running,
+            ended: self.ended,
+            dropped: self.dropped,
+            jobs: totals.jobs as u64,
+            uptime_s: self.clock.precise_ms() / 1e3,
+        }
+    }
+}

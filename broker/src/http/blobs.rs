@@ -1,0 +1,260 @@
+//! `/v1/blobs`: content and its names.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use wasipool_shared::api::{self, Page};
+use wasipool_shared::digest::Digest;
+
+use super::params::{Params, PathOf};
+use super::range::{Selected, select};
+use super::{App, Problem, body, view};
+use crate::module::BlobKind;
+use crate::store::BlobMeta;
+
+/// Characters of a name.
+const NAME_MAX: usize = 128;
+
+/// Checks a name that is to be given.
+fn check_name(name: &str) -> Result<(), Problem> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if (1..=NAME_MAX).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('.') {
+        return Ok(());
+    }
+    Err(Problem::invalid(format!(
+        "{name:?} can't be a blob's name: 1 to {NAME_MAX} of A-Z a-z 0-9 . _ -, not starting with a dot"
+    )))
+}
+
+fn created(new: bool, blob: api::Blob) -> Response {
+    let status = if new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let location = format!(
+        "/v1/blobs/{}",
+        blob.name.clone().unwrap_or_else(|| blob.digest.to_string())
+    );
+    (status, [(header::LOCATION, location)], Json(blob)).into_response()
+}
+
+/// `PUT /v1/blobs/{name}`.
+///
+/// # Errors
+/// If name or content aren't accepted.
+pub async fn put(
+    State(app): State<App>,
+    PathOf(name): PathOf<String>,
+    params: Params,
+    content: Body,
+) -> Result<Response, Problem> {
+    params.only(&[])?;
+    check_name(&name)?;
+    let put = body::blob(&app, content).await?;
+    let new = app.store.blobs().name(&name, put.meta.digest).await?;
+    Ok(created(
+        new,
+        view::blob(Some(name), &put.meta, app.clock.unix_ms()),
+    ))
+}
+
+/// `PUT /v1/blobs/`: what a client sends that doesn't add a file's name.
+///
+/// # Errors
+/// Always.
+pub async fn put_without_name() -> Result<Response, Problem> {
+    Err(Problem::invalid(
+        "the name is missing: PUT /v1/blobs/{name}, or POST /v1/blobs without one",
+    ))
+}
+
+/// `POST /v1/blobs`.
+///
+/// # Errors
+/// If the content isn't accepted.
+pub async fn post(
+    State(app): State<App>,
+    params: Params,
+    content: Body,
+) -> Result<Response, Problem> {
+    params.only(&[])?;
+    let put = body::blob(&app, content).await?;
+    Ok(created(
+        put.new,
+        view::blob(None, &put.meta, put.meta.created_unix_ms),
+    ))
+}
+
+/// `GET /v1/blobs`.
+///
+/// # Errors
+/// If the query isn't understood.
+pub async fn list(
+    State(app): State<App>,
+    params: Params,
+) -> Result<Json<Page<api::Blob>>, Problem> {
+    params.only(&["limit", "cursor"])?;
+    let page = app
+        .store
+        .blobs()
+        .list(params.one("cursor")?, params.limit()?)
+        .await;
+    let item =
+        |item: crate::store::NamedBlob| view::blob(Some(item.name), &item.meta, item.named_unix_ms);
+    Ok(Json(Page {
+        items: page.items.into_iter().map(item).collect(),
+        next: page.next,
+    }))
+}
+
+/// `GET|HEAD /v1/blobs/{ref}`.
+///
+/// # Errors
+/// If there is no such blob.
+pub async fn get(
+    State(app): State<App>,
+    PathOf(reference): PathOf<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let found = app.store.blobs().resolve(&reference).await;
+    let (meta, _pin) = found.ok_or_else(|| Problem::unknown_blob(&reference))?;
+    let content = app.store.blob(meta.digest).await;
+    let content = content.ok_or_else(|| Problem::internal("the blob's content can't be read"))?;
+    let by_digest = reference.parse::<Digest>().is_ok();
+    let caching = if by_digest {
+        "private, max-age=31536000, immutable"
+    } else {
+        "private, no-cache"
+    };
+    let name = if by_digest {
+        meta.digest.hex()
+    } else {
+        reference
+    };
+    let mut response = bytes(content, &headers, meta.digest);
+    let fixed = response.headers_mut();
+    fixed.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(content_type(&meta)),
+    );
+    fixed.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    // Whatever it is, it is no page of this origin.
+    if let Ok(disposition) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
+        fixed.insert(header::CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}
+
+fn content_type(meta: &BlobMeta) -> &'static str {
+    match meta.kind {
+        BlobKind::Module => "application/wasm",
+        BlobKind::Archive | BlobKind::Data => "application/octet-stream",
+    }
+}
+
+/// Bytes, or the part of them that the request asks for.
+pub(super) fn bytes(content: Bytes, request: &HeaderMap, digest: Digest) -> Response {
+    let tag = format!("\"{digest}\"");
+    let text = |name| request.get(name).and_then(|value| value.to_str().ok());
+    let matches = |tags: &str| {
+        tags.split(',')
+            .map(str::trim)
+            .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    };
+    let size = content.len();
+    let mut response = if text(header::IF_NONE_MATCH).is_some_and(matches) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        // A part of what it was before is of no use.
+        let same = text(header::IF_RANGE).is_none_or(|known| known == tag);
+        match select(text(header::RANGE).filter(|_| same), size) {
+            Selected::All => content.into_response(),
+            Selected::Part(range) => {
+                let shown = format!("bytes {}-{}/{size}", range.start, range.end - 1);
+                let part = content.slice(range);
+                (
+                    StatusCode::PARTIAL_CONTENT,
+                    [(header::CONTENT_RANGE, shown)],
+                    part,
+                )
+                    .into_response()
+            }
+            Selected::Nothing => {
+                let shown = format!("bytes */{size}");
+                let headers = [(header::CONTENT_RANGE, shown)];
+                (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response()
+            }
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        headers.insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// `DELETE /v1/blobs/{name}`.
+///
+/// # Errors
+/// If there is no such name.
+pub async fn delete(
+    State(app): State<App>,
+    PathOf(name): PathOf<String>,
+) -> Result<StatusCode, Problem> {
+    if name.parse::<Digest>().is_ok() {
+        let detail =
+            "only names are deleted; content goes when nothing needs it and room is wanted";
+        return Err(Problem::invalid(detail));
+    }
+    if app.store.blobs().delete_name(&name).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::unknown_blob(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_plain() {
+        for name in ["a", "tsp.wasm", "A-_.9", &"x".repeat(128)] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", ".x", "a/b", "sha256:0", "ä", "a b", &"x".repeat(129)] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn parts_and_tags_are_honoured() {
+        let digest = Digest::of(b"0123456789");
+        let with = |name: header::HeaderName, value: &str| {
+            let value = HeaderValue::try_from(value).unwrap();
+            let headers = HeaderMap::from_iter([(name, value)]);
+            bytes(Bytes::from_static(b"0123456789"), &headers, digest)
+        };
+        let part = with(header::RANGE, "bytes=2-3");
+        assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+        assert_eq!(part.headers()[header::CONTENT_RANGE], "bytes 2-3/10");
+        assert_eq!(
+            with(header::RANGE, "bytes=10-").status(),
+            StatusCode::RANGE_NOT_SATISFIABLE
+        );
+        let tag = format!("\"{digest}\"");
+        assert_eq!(
+            with(header::IF_NONE_MATCH, &tag).status(),
+            StatusCode::NOT_MODIFIED
+        );
+        assert_eq!(
+            with(header::IF_NONE_MATCH, "\"other\"").status(),
+            StatusCode::OK
+        );
+    }
+}

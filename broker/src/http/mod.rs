@@ -1,0 +1,233 @@
+//! The HTTP API and the page; the only place that knows axum.
+//!
+//! - [`problem`]: errors as `application/problem+json`.
+//! - [`auth`]: bearer tokens and the check of `Origin`.
+//! - [`params`], [`body`], [`range`]: what a request holds.
+//! - [`blobs`], [`run`], [`jobs`], [`tasks`], [`results`], [`pool`]: endpoints.
+//! - [`view`]: what is stored, as the API shows it.
+//! - [`assets`]: the page.
+
+pub mod assets;
+pub mod auth;
+pub mod blobs;
+pub mod body;
+pub mod jobs;
+mod outcome;
+pub mod params;
+pub mod pool;
+pub mod problem;
+pub mod range;
+pub mod results;
+pub mod run;
+pub mod tasks;
+pub mod view;
+
+use std::future::Future;
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use wasipool_shared::limits::{JOB_TASKS_MAX, REQUEST_JSON_BYTES_MAX};
+
+pub use auth::Auth;
+pub use problem::Problem;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::driver::Handle;
+use crate::store::Store;
+use crate::task_request::Archives;
+use crate::transport::{Announce, Tickets};
+
+/// What the endpoints work with.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// Runs jobs.
+    pub driver: Handle,
+    /// Keeps blobs and jobs.
+    pub store: Store,
+    /// Where providers connect to.
+    pub transport: Announce,
+    /// Lets them in.
+    pub tickets: Tickets,
+    /// All metrics.
+    pub metrics: PrometheusHandle,
+    /// What requests may be at most.
+    pub limits: Limits,
+    /// Who may do what.
+    pub auth: Auth,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What requests may be at most.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of a JSON request.
+    pub request_json_bytes: usize,
+    /// Tasks of a job.
+    pub job_tasks: u32,
+    /// How long a task whose client waits may wait for a provider that could
+    /// run it, in milliseconds.
+    pub run_placement_timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_json_bytes: REQUEST_JSON_BYTES_MAX,
+            job_tasks: JOB_TASKS_MAX,
+            run_placement_timeout_ms: 30_000,
+        }
+    }
+}
+
+impl From<&Config> for Limits {
+    fn from(config: &Config) -> Self {
+        Self {
+            request_json_bytes: usize::try_from(config.request_max).unwrap_or(usize::MAX),
+            job_tasks: config.job_tasks_max,
+            ..Self::default()
+        }
+    }
+}
+
+/// [`AppState`] and what belongs to the endpoints alone.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: AppState,
+    archives: Archives,
+}
+
+impl App {
+    /// Archives that were checked.
+    #[must_use]
+    pub fn archives(&self) -> &Archives {
+        &self.0.archives
+    }
+}
+
+impl Deref for App {
+    type Target = AppState;
+
+    fn deref(&self) -> &AppState {
+        &self.0.state
+    }
+}
+
+/// All endpoints.
+pub fn router(state: AppState) -> Router {
+    let app = App(Arc::new(Inner {
+        state,
+        archives: Archives::default(),
+    }));
+    let submit = Router::new()
+        .route("/v1/blobs", get(blobs::list).post(blobs::post))
+        // `curl -T file http://…/v1/blobs/` adds the file's name itself.
+        .route("/v1/blobs/", post(blobs::post).put(blobs::put_without_name))
+        .route(
+            "/v1/blobs/{ref}",
+            get(blobs::get).put(blobs::put).delete(blobs::delete),
+        )
+        .route(
+            "/v1/run",
+            post(run::body_as_module).put(run::body_as_module),
+        )
+        .route("/v1/run/{module}", post(run::named).put(run::named))
+        .route("/v1/jobs", get(jobs::list).post(jobs::post))
+        .route("/v1/jobs/{id}", get(jobs::get).delete(jobs::delete))
+        .route("/v1/jobs/{id}/results", get(results::get))
+        .route("/v1/jobs/{id}/tasks", get(tasks::list))
+        .route("/v1/jobs/{id}/tasks/{index}", get(tasks::get))
+        .route("/v1/jobs/{id}/tasks/{index}/stdout", get(tasks::stdout))
+        .route("/v1/jobs/{id}/tasks/{index}/stderr", get(tasks::stderr))
+        .route(
+            "/v1/jobs/{id}/tasks/{index}/artifacts/{*path}",
+            get(tasks::artifact),
+        )
+        .route("/v1/jobs/{id}/tasks/{index}/trace", get(tasks::trace))
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::submit));
+    let provide = Router::new()
+        .route("/v1/tickets", post(pool::ticket))
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::provide));
+    let any = Router::new()
+        .route("/v1/providers", get(pool::providers))
+        .route("/v1/stats", get(pool::stats))
+        .route("/metrics", get(pool::metrics))
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::any));
+    let open = Router::new()
+        .route("/v1/transport", get(pool::transport))
+        .route("/healthz", get(pool::healthz))
+        .route("/readyz", get(pool::readyz));
+    Router::new()
+        .merge(submit)
+        .merge(provide)
+        .merge(any)
+        .merge(open)
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .fallback(assets::serve)
+        .layer(middleware::from_fn_with_state(app.clone(), around))
+        .with_state(app)
+}
+
+/// What holds for every request.
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = match request.method().as_str() {
+        method @ ("GET" | "HEAD" | "POST" | "PUT" | "DELETE") => method.to_owned(),
+        _ => "other".to_owned(),
+    };
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.map_or_else(|| "other".to_owned(), |route| route.as_str().to_owned());
+    let mut response = match app.auth.check_origin(request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    // Guests' bytes come from the same origin as the page.
+    let nosniff = HeaderValue::from_static("nosniff");
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    let labels = [
+        ("method", method),
+        ("route", route),
+        ("status", response.status().as_str().to_owned()),
+    ];
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    metrics::counter!("wasipool_http_request_micros_total", &labels).increment(micros);
+    metrics::counter!("wasipool_http_requests_total", &labels).increment(1);
+    response
+}
+
+/// Serves the endpoints until `shutdown`.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    state: AppState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    // Small answers go out at once.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
+    axum::serve(listener, router(state))
+        .with_graceful_shutdown(shutdown)
+        .await
+}

@@ -1,0 +1,104 @@
+//! The pool, the way into it, and the broker's health.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use wasipool_shared::api::{self, Page};
+
+use super::{App, Problem};
+use crate::clock::rfc3339;
+use crate::driver::{ProviderView, StatsView};
+
+/// How long the driver may take to answer while the broker counts as ready.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// `GET /v1/providers`.
+pub async fn providers(State(app): State<App>) -> Json<Page<ProviderView>> {
+    Json(Page {
+        items: app.driver.providers().await,
+        next: None,
+    })
+}
+
+/// `GET /v1/stats`.
+///
+/// # Errors
+/// If the broker is stopping.
+pub async fn stats(State(app): State<App>) -> Result<Json<StatsView>, Problem> {
+    app.driver.stats().await.map(Json).ok_or_else(stopping)
+}
+
+fn stopping() -> Problem {
+    let detail = "the broker is stopping";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-capacity", detail).retry_after(5)
+}
+
+/// `GET /v1/transport`.
+pub async fn transport(State(app): State<App>) -> Response {
+    let view = app.transport.current();
+    let hex = |hash: &[u8; 32]| {
+        hash.iter()
+            .fold(String::with_capacity(64), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
+    };
+    let hash = |hash| api::CertificateHash {
+        algorithm: "sha-256".to_owned(),
+        value: hex(hash),
+    };
+    let transport = api::Transport {
+        url: view.url,
+        certificate_hashes: view.certificate_hashes.iter().map(hash).collect(),
+        protocol: view.protocol,
+    };
+    // Certificates change: an old answer leads nowhere.
+    ([(header::CACHE_CONTROL, "no-store")], Json(transport)).into_response()
+}
+
+/// `POST /v1/tickets`.
+///
+/// # Errors
+/// If too many are out.
+pub async fn ticket(State(app): State<App>) -> Result<Response, Problem> {
+    let ticket = app.tickets.issue().map_err(|error| {
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", error.to_string()).retry_after(10)
+    })?;
+    let expires = rfc3339(ticket.expires_unix_ms);
+    let ticket = api::Ticket {
+        ticket: ticket.ticket,
+        expires,
+    };
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::CREATED, headers, Json(ticket)).into_response())
+}
+
+/// `GET /healthz`: the process answers.
+pub async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: jobs are taken and run.
+///
+/// # Errors
+/// If the driver doesn't answer in time.
+pub async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
+    match tokio::time::timeout(READY_WITHIN, app.driver.stats()).await {
+        Ok(Some(_)) => Ok("ready\n"),
+        Ok(None) => Err(stopping()),
+        Err(_) => {
+            let detail = "the broker is too busy to answer in time";
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no-capacity", detail).retry_after(1))
+        }
+    }
+}
+
+/// `GET /metrics`, for Prometheus.
+pub async fn metrics(State(app): State<App>) -> Response {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    ([(header::CONTENT_TYPE, kind)], app.metrics.render()).into_response()
+}

@@ -1,0 +1,153 @@
+//! `/v1/jobs/{id}/results`: all results, one a line.
+//!
+//! A stream holds a cursor, never results that wait: a slow reader costs nothing
+//! but its connection.
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::watch;
+use wasipool_shared::ids::{JobId, TaskId};
+
+use super::params::{Params, PathOf, job_id};
+use super::{App, Problem, view};
+use crate::store::TaskRecord;
+use crate::store::jobs::TaskFilter;
+
+/// Results that are read at a time.
+const AT_ONCE: usize = 32;
+
+/// In which order results come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// By index.
+    Task,
+    /// As they ended.
+    Completion,
+}
+
+struct Cursor {
+    app: App,
+    id: JobId,
+    order: Order,
+    /// Stay open until the job has ended.
+    follow: bool,
+    /// How many were passed in that order.
+    at: u32,
+    changes: watch::Receiver<u64>,
+}
+
+/// `GET /v1/jobs/{id}/results`: in task order; with `follow=1` as they come.
+///
+/// # Errors
+/// If there is no such job or the query isn't understood.
+pub async fn get(
+    State(app): State<App>,
+    PathOf(id): PathOf<String>,
+    params: Params,
+) -> Result<Response, Problem> {
+    params.only(&["follow", "order"])?;
+    let follow = params.flag("follow")?;
+    let order = params.parsed("order", |order| match order {
+        "task" => Ok(Order::Task),
+        "completion" => Ok(Order::Completion),
+        _ => Err(format!("{order:?} is neither task nor completion")),
+    })?;
+    let order = order.unwrap_or(if follow {
+        Order::Completion
+    } else {
+        Order::Task
+    });
+    let job = job_id(&id)?;
+    let changes = app
+        .store
+        .jobs()
+        .subscribe(job)
+        .ok_or_else(|| Problem::unknown_job(&id))?;
+    let cursor = Cursor {
+        app,
+        id: job,
+        order,
+        follow,
+        at: 0,
+        changes,
+    };
+    let lines = stream::unfold(cursor, |mut cursor| async move {
+        let lines = cursor.next().await?;
+        Some((Ok::<_, Infallible>(lines), cursor))
+    });
+    let mut response = Response::new(Body::from_stream(lines));
+    let kind = HeaderValue::from_static("application/x-ndjson");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+impl Cursor {
+    /// The next lines; nothing at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            // Seen before reading: what comes meanwhile wakes the wait below.
+            self.changes.borrow_and_update();
+            let job = self.app.store.jobs().job(self.id).await?;
+            let records = self.read().await;
+            if !records.is_empty() {
+                return Some(self.lines(records));
+            }
+            if !self.follow || job.ended().is_some() {
+                return None;
+            }
+            self.changes.changed().await.ok()?;
+        }
+    }
+
+    async fn read(&mut self) -> Vec<(u32, TaskRecord)> {
+        let jobs = self.app.store.jobs();
+        match self.order {
+            Order::Completion => {
+                let from = usize::try_from(self.at).unwrap_or(usize::MAX);
+                let records = jobs.completed(self.id, from, AT_ONCE).await;
+                self.at += u32::try_from(records.len()).unwrap_or(u32::MAX);
+                records
+            }
+            Order::Task => {
+                // Pages without any result are passed, but for who waits for it.
+                loop {
+                    let page = jobs.tasks(self.id, TaskFilter::All, self.at, AT_ONCE).await;
+                    let mut records = Vec::new();
+                    for (index, record) in page.items {
+                        match record {
+                            Some(record) => records.push((index, record)),
+                            None if self.follow => return records,
+                            None => {}
+                        }
+                        self.at = index + 1;
+                    }
+                    if !records.is_empty() || page.next.is_none() {
+                        return records;
+                    }
+                }
+            }
+        }
+    }
+
+    fn lines(&self, records: Vec<(u32, TaskRecord)>) -> Bytes {
+        let mut lines = Vec::with_capacity(records.len() * 512);
+        for (index, record) in records {
+            let task = TaskId {
+                job: self.id,
+                index,
+            };
+            let result = view::task(task, record, view::Outputs::Stored(self.id));
+            if let Err(error) = serde_json::to_writer(&mut lines, &result) {
+                tracing::error!(%task, %error, "a result can't be written as JSON");
+            }
+            lines.push(b'\n');
+        }
+        lines.into()
+    }
+}

@@ -1,0 +1,274 @@
+//! `/v1/run`: one task whose client waits.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use wasipool_shared::capacity::ProviderKind;
+use wasipool_shared::ids::TaskId;
+use wasipool_shared::task::Payload;
+
+use super::body::{self, Input};
+use super::outcome::{Wanted, answer};
+use super::params::{Params, PathOf};
+use super::{App, Problem};
+use crate::driver::{ModuleInfo, NewJob, Requires, Tasks};
+use crate::module::BlobKind;
+use crate::store::TaskRecord;
+use crate::task_request::fields::{EnvField, FilesField};
+use crate::task_request::job::{RETRIES_DEFAULT, argv0};
+use crate::task_request::units::{SizeField, parse_feature};
+use crate::task_request::{PayloadField, Place, Resolver, TaskFields};
+
+const PARAMS: [&str; 9] = [
+    "arg", "env", "files", "timeout", "memory", "output", "artifact", "requires", "fail",
+];
+
+/// `POST /v1/run/{module}`: the body is the guest's stdin.
+///
+/// # Errors
+/// If the request isn't accepted, or the task has no answer to give.
+pub async fn named(
+    State(app): State<App>,
+    PathOf(reference): PathOf<String>,
+    params: Params,
+    headers: HeaderMap,
+    stdin: Body,
+) -> Result<Response, Problem> {
+    let request = Request::read(&params, &headers)?;
+    let mut resolver = Resolver::new(&app.store, app.archives());
+    let module = resolver.module(&reference).await?;
+    let stdin = match body::input(&app, stdin).await? {
+        Input::Inline(bytes) => PayloadField::Bytes(bytes),
+        Input::Blob(put) => {
+            resolver.hold(put.pin);
+            PayloadField::Blob(put.meta.digest.to_string())
+        }
+    };
+    request.run(&app, resolver, module, stdin).await
+}
+
+/// `POST /v1/run`: the body is the module.
+///
+/// # Errors
+/// If the request isn't accepted, or the task has no answer to give.
+pub async fn body_as_module(
+    State(app): State<App>,
+    params: Params,
+    headers: HeaderMap,
+    content: Body,
+) -> Result<Response, Problem> {
+    let request = Request::read(&params, &headers)?;
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if !kind.is_some_and(|kind| kind.starts_with(b"application/wasm")) {
+        return Err(Problem::invalid(
+            "the body is run as the module if the Content-Type is application/wasm; \
+             a stored module is run by /v1/run/{module}",
+        ));
+    }
+    let put = body::blob(&app, content).await?;
+    let Some(info) = &put.meta.module else {
+        let detail = "the body is no module";
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-module",
+            detail,
+        ));
+    };
+    let module = ModuleInfo {
+        reference: put.meta.digest.to_string(),
+        digest: put.meta.digest,
+        size: put.meta.size,
+        features: info.features,
+    };
+    let mut resolver = Resolver::new(&app.store, app.archives());
+    resolver.hold(put.pin);
+    request
+        .run(&app, resolver, module, PayloadField::Bytes(Bytes::new()))
+        .await
+}
+
+/// What query and headers ask for.
+#[derive(Debug)]
+struct Request {
+    fields: TaskFields,
+    requires: Requires,
+    wanted: Wanted,
+}
+
+impl Request {
+    fn read(params: &Params, headers: &HeaderMap) -> Result<Self, Problem> {
+        params.only(&PARAMS)?;
+        let mut requires = Requires::default();
+        for name in params.all("requires") {
+            match name {
+                "native" => requires.kind = Some(ProviderKind::Native),
+                "browser" => requires.kind = Some(ProviderKind::Browser),
+                name => {
+                    let feature = parse_feature(name).map_err(|problem| {
+                        Problem::invalid(format!("requires: {problem}, native, browser"))
+                    })?;
+                    requires.features = requires.features.union(feature);
+                }
+            }
+        }
+        let mut env = EnvField::default();
+        for pair in params.all("env") {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(Problem::invalid(format!(
+                    "env: {pair:?} is not of the form NAME=value"
+                )));
+            };
+            env.0.insert(name.to_owned(), value.to_owned());
+        }
+        let owned = |name| params.all(name).map(str::to_owned).collect();
+        let fields = TaskFields {
+            args: Some(owned("arg")),
+            argv0: None,
+            env: Some(env),
+            stdin: None,
+            files: params
+                .one("files")?
+                .map(|reference| FilesField::Archive(reference.to_owned())),
+            artifacts: Some(owned("artifact")),
+            timeout: params.duration("timeout")?,
+            memory: params.parsed("memory", SizeField::parse)?,
+            output: params.parsed("output", SizeField::parse)?,
+        };
+        let wanted = Wanted {
+            json: wants_json(headers),
+            fail: params.flag("fail")?,
+        };
+        Ok(Self {
+            fields,
+            requires,
+            wanted,
+        })
+    }
+
+    async fn run(
+        mut self,
+        app: &App,
+        mut resolver: Resolver<'_>,
+        module: ModuleInfo,
+        stdin: PayloadField,
+    ) -> Result<Response, Problem> {
+        self.fields.stdin = Some(stdin);
+        let argv0 = argv0(&module.reference).to_owned();
+        let spec = resolver
+            .task(Place::Alone, self.fields, &TaskFields::default(), &argv0)
+            .await?;
+        debug_assert!(!matches!(&spec.stdin, Payload::Blob(blob) if blob.size == 0));
+        let job = NewJob {
+            name: None,
+            module,
+            tasks: Tasks::Each(vec![Arc::new(spec)]),
+            priority: 0,
+            retries: RETRIES_DEFAULT,
+            quorum: 1,
+            placement_timeout_ms: app.limits.run_placement_timeout_ms,
+            requires: self.requires,
+            labels: Default::default(),
+            idempotency_key: None,
+        };
+        // Until the task has ended: nothing else keeps what it needs.
+        let _kept = resolver.finish();
+        let (job, record) = app.driver.run(job).await?;
+        if self.wanted.json {
+            keep_artifacts(app, &record).await?;
+        }
+        Ok(answer(TaskId { job, index: 0 }, record, self.wanted))
+    }
+}
+
+/// Nothing of such a task is stored but its files, which the result names by
+/// their digests.
+async fn keep_artifacts(app: &App, record: &TaskRecord) -> Result<(), Problem> {
+    for artifact in &record.artifacts {
+        app.store
+            .blobs()
+            .put(artifact.bytes.clone(), BlobKind::Data, None)
+            .await?;
+    }
+    Ok(())
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().any(|accept| {
+        let accept = accept.to_str().unwrap_or_default();
+        accept.split(',').any(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case("application/json")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::extract::FromRequestParts as _;
+    use axum::http::Request as HttpRequest;
+    use wasipool_shared::capacity::Features;
+
+    use super::*;
+
+    async fn read(query: &str, accept: &str) -> Result<Request, Problem> {
+        let uri = format!("/?{query}");
+        let request = HttpRequest::post(uri)
+            .header(header::ACCEPT, accept)
+            .body(())
+            .unwrap();
+        let (mut parts, ()) = request.into_parts();
+        let params = Params::from_request_parts(&mut parts, &()).await?;
+        Request::read(&params, &parts.headers)
+    }
+
+    #[tokio::test]
+    async fn the_query_is_the_task() {
+        let query = "arg=a&arg=&arg=b%26c&env=K=V%3DW&env=E=&files=x.zip&timeout=2s&memory=1MiB\
+                     &artifact=/out&requires=browser&requires=simd&fail=1";
+        let request = read(query, "text/html, application/json;q=0.9")
+            .await
+            .unwrap();
+        let fields = request.fields;
+        assert_eq!(fields.args.unwrap(), ["a", "", "b&c"]);
+        assert_eq!(fields.env.unwrap().0["K"], "V=W");
+        assert_eq!(fields.files, Some(FilesField::Archive("x.zip".into())));
+        assert_eq!(fields.timeout.unwrap().ms, 2_000);
+        assert_eq!(fields.memory.unwrap().bytes, 1 << 20);
+        assert_eq!(fields.artifacts.unwrap(), ["/out"]);
+        assert_eq!(request.requires.kind, Some(ProviderKind::Browser));
+        assert_eq!(request.requires.features, Features::SIMD);
+        assert_eq!(
+            request.wanted,
+            Wanted {
+                json: true,
+                fail: true
+            }
+        );
+        let plain = read("", "*/*").await.unwrap();
+        assert_eq!(
+            plain.wanted,
+            Wanted {
+                json: false,
+                fail: false
+            }
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_not_understood_is_refused() {
+        for query in [
+            "args=a",
+            "env=x",
+            "timeout=soon",
+            "memory=x",
+            "requires=warp",
+            "fail=yes",
+        ] {
+            assert!(read(query, "*/*").await.is_err(), "{query}");
+        }
+    }
+}

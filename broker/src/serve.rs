@@ -1,0 +1,108 @@
+//! Puts the broker's parts together and runs them until it is told to stop.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::driver::run::Driver;
+use crate::http::{self, AppState, Auth, Limits};
+use crate::store::{Store, StoreSettings};
+use crate::transport::{Settings, Tickets, Transport};
+
+/// Where a broker that is ready can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// The HTTP address.
+    pub http: SocketAddr,
+    /// Where WebTransport is announced, without the path.
+    pub transport: String,
+}
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "wasipool-broker ready http=http://{} transport={}", self.http, self.transport)
+    }
+}
+
+/// Time that requests and sessions have to end when the broker stops.
+const STOP: Duration = Duration::from_secs(5);
+
+/// Runs a broker until `stopping`; calls `ready` once it can be reached.
+///
+/// # Errors
+/// If an address, the data folder, a certificate or a token file can't be used.
+pub async fn serve(
+    config: Config,
+    stopping: CancellationToken,
+    ready: impl FnOnce(Ready),
+) -> anyhow::Result<()> {
+    let metrics = PrometheusBuilder::new().build_recorder();
+    let rendered = metrics.handle();
+    // A second broker in one process shares the first one's metrics.
+    let _ = metrics::set_global_recorder(metrics);
+    let clock = Clock::start();
+    let settings = StoreSettings {
+        folder: config.data.clone(),
+        stored_bytes_max: config.stored_max,
+        blob_bytes_max: config.blob_max,
+        ..StoreSettings::default()
+    };
+    let store = Store::open(settings).await.context("the data folder can't be used")?;
+    if config.data.is_some() {
+        tracing::warn!("blobs are kept; jobs and results live in memory and end with this process");
+    }
+    let (driver, handle) =
+        Driver::new(crate::core::Config::default(), config.queued_tasks_max, store.clone(), clock);
+    let driver = tokio::spawn(driver.run());
+    let listener = tokio::net::TcpListener::bind(config.http)
+        .await
+        .with_context(|| format!("HTTP can't listen on tcp {}", config.http))?;
+    let http_address = listener.local_addr()?;
+    let origins = config.allowed_origins(http_address);
+    let tickets = Tickets::new(clock);
+    let settings = Settings {
+        address: config.transport,
+        public_host: config.public_host.clone(),
+        certificate: config.certificate.clone().zip(config.certificate_key.clone()),
+        origins: origins.clone(),
+        idle: config.session_idle,
+        providers_max: config.providers_max,
+    };
+    let transport = Transport::bind(
+        settings,
+        handle.clone(),
+        store.clone(),
+        tickets.clone(),
+        clock,
+        stopping.clone(),
+    )
+    .await?;
+    let announce = transport.announce();
+    let state = AppState {
+        driver: handle,
+        store,
+        transport: announce.clone(),
+        tickets,
+        metrics: rendered,
+        limits: Limits::from(&config),
+        auth: Auth::load(&config, origins)?,
+        clock,
+    };
+    let url = announce.current().url;
+    let transport_at = url.strip_suffix(wasipool_shared::wire::PATH).unwrap_or(&url).to_owned();
+    let transport = tokio::spawn(transport.run());
+    ready(Ready { http: http_address, transport: transport_at });
+    tracing::info!(http = %http_address, transport = url, "ready");
+    http::serve(listener, state, stopping.clone().cancelled_owned()).await?;
+    stopping.cancel();
+    // What still runs has been told; nobody is waited for long.
+    let _ = tokio::time::timeout(STOP, transport).await;
+    driver.abort();
+    Ok(())
+}

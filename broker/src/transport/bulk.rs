@@ -1,0 +1,88 @@
+//! Unidirectional streams of one session, both ways.
+
+use bytes::Bytes;
+use wasipool_shared::task::BlobRef;
+use wasipool_shared::wire::WireError;
+use wasipool_shared::wire::bulk::{BulkHeader, LENGTH_BYTES};
+use wtransport::{Connection, RecvStream};
+
+/// What goes wrong on a bulk stream.
+#[derive(Debug, thiserror::Error)]
+pub enum BulkError {
+    /// What came isn't what the protocol says.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// It carries something that a provider doesn't send.
+    #[error("a provider doesn't send blobs")]
+    Unexpected,
+    /// The connection or the stream broke.
+    #[error("the stream broke: {0}")]
+    Broken(String),
+}
+
+fn broken(error: impl core::fmt::Display) -> BulkError {
+    BulkError::Broken(error.to_string())
+}
+
+/// Bytes that are made room for before any have come.
+const FIRST_CHUNK_BYTES: usize = 64 * 1024;
+
+/// Reads one stream to its end.
+///
+/// # Errors
+/// If it breaks or isn't what the protocol says.
+pub async fn receive(mut stream: RecvStream) -> Result<(BulkHeader, Bytes), BulkError> {
+    let mut length = [0; LENGTH_BYTES];
+    stream.read_exact(&mut length).await.map_err(broken)?;
+    let mut content = vec![0; BulkHeader::decode_length(length)?];
+    stream.read_exact(&mut content).await.map_err(broken)?;
+    let header = BulkHeader::decode(&content)?;
+    if matches!(header, BulkHeader::Blob(_)) {
+        return Err(BulkError::Unexpected);
+    }
+    let size = usize::try_from(header.size()).unwrap_or(usize::MAX);
+    // Room grows with what really comes, not with what was announced.
+    let mut body = Vec::with_capacity(size.min(FIRST_CHUNK_BYTES));
+    loop {
+        let filled = body.len();
+        if filled == size {
+            break;
+        }
+        body.resize((filled * 2).clamp(FIRST_CHUNK_BYTES, size.max(1)).min(size), 0);
+        let read = stream.read(&mut body[filled..]).await.map_err(broken)?;
+        let Some(read) = read else { return Err(WireError::Cut.into()) };
+        body.truncate(filled + read);
+    }
+    match stream.read(&mut [0]).await.map_err(broken)? {
+        None | Some(0) => Ok((header, body.into())),
+        Some(more) => Err(WireError::Trailing(more).into()),
+    }
+}
+
+/// Sends a message that is too large for a frame.
+///
+/// # Errors
+/// If the connection breaks.
+pub async fn send_message(connection: &Connection, encoded: Vec<u8>) -> Result<(), BulkError> {
+    let header = BulkHeader::Message { size: encoded.len() as u64 };
+    send(connection, header, &encoded).await
+}
+
+/// Sends a blob.
+///
+/// # Errors
+/// If the connection breaks.
+pub async fn send_blob(
+    connection: &Connection,
+    blob: BlobRef,
+    bytes: &[u8],
+) -> Result<(), BulkError> {
+    send(connection, BulkHeader::Blob(blob), bytes).await
+}
+
+async fn send(connection: &Connection, header: BulkHeader, body: &[u8]) -> Result<(), BulkError> {
+    let mut stream = connection.open_uni().await.map_err(broken)?.await.map_err(broken)?;
+    stream.write_all(&header.encode()?).await.map_err(broken)?;
+    stream.write_all(body).await.map_err(broken)?;
+    stream.finish().await.map_err(broken)
+}

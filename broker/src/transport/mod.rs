@@ -1,0 +1,21 @@
+//! The WebTransport side of the broker: the only place that knows QUIC.
+//!
+//! - [`endpoint`]: the UDP socket, who is let in.
+//! - [`certificate`]: the certificate and its renewal, what is announced.
+//! - [`tickets`]: single-use tickets that let a provider in.
+//! - [`session`]: one provider's session.
+//! - [`outbox`]: what waits to be written to it.
+//! - [`bulk`]: unidirectional streams, both ways.
+//! - [`assemble`]: outcomes and the outputs that came on streams of their own.
+
+pub mod assemble;
+pub mod bulk;
+pub mod certificate;
+pub mod endpoint;
+pub mod outbox;
+pub mod session;
+pub mod tickets;
+
+pub use certificate::{Announce, TransportView};
+pub use endpoint::{Settings, Transport};
+pub use tickets::{Ticket, Tickets};

@@ -1,0 +1,379 @@
+//! One provider's session, from its hello to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use wasipool_shared::digest::Digest;
+use wasipool_shared::ids::ProviderId;
+use wasipool_shared::limits::{
+    BULK_STREAMS_MAX, FIRST_MESSAGE_MS, NAME_BYTES_MAX, PREFETCH_MAX, SLOTS_MAX,
+};
+use wasipool_shared::task::BlobRef;
+use wasipool_shared::wire::bulk::BulkHeader;
+use wasipool_shared::wire::frame::{FrameReader, FrameWriter, decode_one, messages};
+use wasipool_shared::wire::message::{
+    Hello, HelloReply, Refuse, RefuseCode, ToBroker, ToProvider, Welcome,
+};
+use wasipool_shared::wire::version::VersionRange;
+use wtransport::{Connection, RecvStream, SendStream};
+
+use super::assemble::Assembler;
+use super::bulk;
+use super::endpoint::Shared;
+use super::outbox::Outbox;
+use crate::driver::handle::Joined;
+
+/// Bytes that are read from the control stream at a time.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Runs a session that was just accepted, until it ends.
+pub(super) async fn run(shared: Arc<Shared>, connection: Connection) {
+    let first = Duration::from_millis(FIRST_MESSAGE_MS);
+    let remote = connection.remote_address();
+    let (hello, mut send, control) = match timeout(first, greet(&connection)).await {
+        Ok(Ok(greeting)) => greeting,
+        Ok(Err(reason)) => {
+            tracing::debug!(%remote, reason, "no hello");
+            return connection.close(1u32.into(), reason.as_bytes());
+        }
+        Err(_) => {
+            tracing::debug!(%remote, "no hello in time");
+            return connection.close(1u32.into(), b"no hello in time");
+        }
+    };
+    let welcome = match admit(&shared, &hello) {
+        Ok(welcome) => welcome,
+        Err(refuse) => {
+            tracing::info!(%remote, name = hello.name, code = ?refuse.code, text = refuse.text, "refused");
+            return refuse_and_close(&connection, send, refuse).await;
+        }
+    };
+    let provider = welcome.provider;
+    tracing::info!(%remote, %provider, name = hello.name, kind = hello.kind.as_str(),
+        slots = hello.capacity.slots, speed = hello.capacity.speed, "joined");
+    let reply = first_frame(&HelloReply::Welcome(welcome));
+    let reason = match send.write_all(&reply).await {
+        Ok(()) => serve(&shared, &connection, provider, hello, send, control).await,
+        Err(error) => error.to_string(),
+    };
+    tracing::info!(%provider, reason, "left");
+    shared.driver.leave(provider, reason.clone()).await;
+    connection.close(0u32.into(), reason.as_bytes());
+}
+
+type Greeting = (Hello, SendStream, Control);
+
+/// The control stream's receiving half with what has been read of it.
+struct Control {
+    stream: RecvStream,
+    frames: FrameReader,
+}
+
+impl Control {
+    /// The next frame; nothing at the stream's proper end.
+    async fn next(&mut self) -> Result<Option<Bytes>, String> {
+        let mut buffer = Vec::new();
+        loop {
+            if let Some(frame) = self.frames.next_frame().map_err(|error| error.to_string())? {
+                return Ok(Some(frame));
+            }
+            buffer.resize(READ_BYTES, 0);
+            match self.stream.read(&mut buffer).await {
+                Ok(Some(read)) => self.frames.feed(&buffer[..read]),
+                Ok(None) => {
+                    self.frames.finish().map_err(|error| error.to_string())?;
+                    return Ok(None);
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+}
+
+async fn greet(connection: &Connection) -> Result<Greeting, String> {
+    let (send, stream) = connection.accept_bi().await.map_err(|error| error.to_string())?;
+    let mut control = Control { stream, frames: FrameReader::default() };
+    let frame = control.next().await?.ok_or("the control stream ended before the hello")?;
+    // The versions come first and never change their encoding, so that even a
+    // hello of another version can be answered.
+    let hello = match decode_one::<Hello>(&frame) {
+        Ok(hello) => hello,
+        Err(error) => {
+            let range = postcard_range(&frame).ok_or_else(|| error.to_string())?;
+            let refuse = wrong_version(range)
+                .unwrap_or_else(|| invalid(format!("the hello does not decode: {error}")));
+            refuse_and_close(connection, send, refuse).await;
+            return Err(error.to_string());
+        }
+    };
+    Ok((hello, send, control))
+}
+
+fn postcard_range(frame: &[u8]) -> Option<VersionRange> {
+    messages::<VersionRange>(frame).next()?.ok()
+}
+
+fn wrong_version(range: VersionRange) -> Option<Refuse> {
+    let ours = VersionRange::OURS;
+    ours.agree(range).is_none().then(|| Refuse {
+        code: RefuseCode::Version,
+        text: format!(
+            "this broker speaks protocol {} to {}, the provider {} to {}: upgrade the {}",
+            ours.min,
+            ours.max,
+            range.min,
+            range.max,
+            if range.max < ours.min { "provider" } else { "broker" }
+        ),
+    })
+}
+
+fn invalid(text: String) -> Refuse {
+    Refuse { code: RefuseCode::Invalid, text }
+}
+
+/// Whether this hello gets in.
+fn admit(shared: &Shared, hello: &Hello) -> Result<Welcome, Refuse> {
+    if let Some(refuse) = wrong_version(hello.versions) {
+        return Err(refuse);
+    }
+    for (what, text) in [("name", &hello.name), ("agent", &hello.agent)] {
+        if text.len() > NAME_BYTES_MAX {
+            let size = text.len();
+            return Err(invalid(format!("a {what} of {size} bytes is over {NAME_BYTES_MAX}")));
+        }
+    }
+    if hello.capacity.slots > SLOTS_MAX {
+        let slots = hello.capacity.slots;
+        return Err(invalid(format!("{slots} slots are over the limit of {SLOTS_MAX}")));
+    }
+    if !shared.tickets.redeem(&hello.ticket) {
+        let text = "the ticket is unknown, used, or too old: get a new one by POST /v1/tickets";
+        return Err(Refuse { code: RefuseCode::Ticket, text: text.into() });
+    }
+    let idle_ms = u32::try_from(shared.settings.idle.as_millis()).unwrap_or(u32::MAX);
+    Ok(Welcome {
+        protocol: VersionRange::OURS.agree(hello.versions).unwrap_or(VersionRange::OURS.max),
+        provider: shared.clock.provider_id(),
+        idle_ms,
+        heartbeat_ms: (idle_ms / 5).max(1),
+        assignments_max: u32::from(SLOTS_MAX) + u32::from(PREFETCH_MAX),
+    })
+}
+
+fn first_frame(reply: &HelloReply) -> Bytes {
+    let mut frames = FrameWriter::default();
+    if let Err(error) = frames.push(reply) {
+        tracing::error!(%error, "the answer to a hello can't be encoded");
+    }
+    frames.take()
+}
+
+/// How long a provider that is sent away may take to read why.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+async fn refuse_and_close(connection: &Connection, mut send: SendStream, refuse: Refuse) {
+    let reply = first_frame(&HelloReply::Refuse(refuse));
+    if send.write_all(&reply).await.is_ok() && send.finish().await.is_ok() {
+        // The provider closes when it has read it; it is not waited for long.
+        let _ = timeout(GOODBYE, connection.closed()).await;
+    }
+    connection.close(2u32.into(), b"refused");
+}
+
+/// What the parts of a session have in common.
+struct Session {
+    shared: Arc<Shared>,
+    connection: Connection,
+    provider: ProviderId,
+    outbox: Arc<Outbox>,
+    assembler: Mutex<Assembler>,
+    sending: Semaphore,
+}
+
+/// Serves a provider that is in; says why it left.
+async fn serve(
+    shared: &Arc<Shared>,
+    connection: &Connection,
+    provider: ProviderId,
+    hello: Hello,
+    send: SendStream,
+    control: Control,
+) -> String {
+    let outbox = Arc::new(Outbox::default());
+    let session = Arc::new(Session {
+        shared: shared.clone(),
+        connection: connection.clone(),
+        provider,
+        outbox: outbox.clone(),
+        assembler: Mutex::default(),
+        sending: Semaphore::new(BULK_STREAMS_MAX as usize),
+    });
+    shared
+        .driver
+        .join(Joined {
+            provider,
+            name: hello.name,
+            kind: hello.kind,
+            agent: hello.agent,
+            capacity: hello.capacity,
+            group: shared.group(connection.remote_address().ip()),
+            outbox,
+        })
+        .await;
+    let (wants, wanted) = mpsc::channel(1_024);
+    tokio::select! {
+        reason = read_control(&session, control, wants) => reason,
+        reason = read_bulk(&session) => reason,
+        reason = write(&session, send) => reason,
+        () = serve_blobs(&session, wanted) => "the blob queue ended".into(),
+        () = shared.stopping.cancelled() => "the broker stops".into(),
+        error = connection.closed() => error.to_string(),
+    }
+}
+
+async fn read_control(
+    session: &Arc<Session>,
+    mut control: Control,
+    wants: mpsc::Sender<Digest>,
+) -> String {
+    let idle = session.shared.settings.idle;
+    loop {
+        let frame = match timeout(idle, control.next()).await {
+            Ok(Ok(Some(frame))) => frame,
+            Ok(Ok(None)) => return "the provider ended its control stream".into(),
+            Ok(Err(error)) => return error,
+            Err(_) => return format!("silent for {} s", idle.as_secs_f32()),
+        };
+        for message in messages::<ToBroker>(&frame) {
+            let message = match message {
+                Ok(message) => message,
+                Err(error) => return error.to_string(),
+            };
+            if let Err(reason) = on_message(session, message, &wants).await {
+                return reason;
+            }
+        }
+    }
+}
+
+async fn on_message(
+    session: &Session,
+    message: ToBroker,
+    wants: &mpsc::Sender<Digest>,
+) -> Result<(), String> {
+    let driver = &session.shared.driver;
+    let provider = session.provider;
+    match message {
+        ToBroker::Ended(ended) => {
+            let finished = session.assembler.lock().on_ended(ended);
+            if let Some(finished) = finished.map_err(|error| error.to_string())? {
+                driver.finished(provider, finished).await;
+            }
+        }
+        ToBroker::Failed { attempt, fault } => driver.failed(provider, attempt, fault).await,
+        ToBroker::Returned(attempt) => driver.returned(provider, attempt).await,
+        ToBroker::Want(digest) => {
+            wants.try_send(digest).map_err(|_| "too many blobs asked for at a time")?;
+        }
+        ToBroker::Capacity(capacity) => {
+            if capacity.slots > SLOTS_MAX {
+                let slots = capacity.slots;
+                return Err(format!("{slots} slots are over the limit of {SLOTS_MAX}"));
+            }
+            driver.capacity(provider, capacity).await;
+        }
+        ToBroker::Ping(number) => {
+            session.outbox.push(&ToProvider::Pong(number));
+            let micros = session.connection.rtt().as_micros();
+            driver.round_trip(provider, u32::try_from(micros).unwrap_or(u32::MAX)).await;
+        }
+        ToBroker::Draining => driver.drain(provider).await,
+        ToBroker::Bye => return Err("said goodbye".into()),
+    }
+    Ok(())
+}
+
+async fn read_bulk(session: &Arc<Session>) -> String {
+    let (failed, mut failure) = mpsc::channel::<String>(1);
+    loop {
+        let stream = tokio::select! {
+            stream = session.connection.accept_uni() => stream,
+            Some(reason) = failure.recv() => return reason,
+        };
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => return error.to_string(),
+        };
+        let session = session.clone();
+        let failed = failed.clone();
+        // QUIC's limit on streams bounds how many of these there are.
+        tokio::spawn(async move {
+            if let Err(reason) = on_stream(&session, stream).await {
+                let _ = failed.try_send(reason);
+            }
+        });
+    }
+}
+
+async fn on_stream(session: &Session, stream: RecvStream) -> Result<(), String> {
+    let (header, body) = bulk::receive(stream).await.map_err(|error| error.to_string())?;
+    let finished = match header {
+        BulkHeader::Output { attempt, part, .. } => {
+            session.assembler.lock().on_part(attempt, part, body)
+        }
+        BulkHeader::Message { .. } => match decode_one(&body).map_err(|error| error.to_string())? {
+            ToBroker::Ended(ended) => session.assembler.lock().on_ended(ended),
+            _ => return Err("only an outcome is ever too large for a frame".into()),
+        },
+        BulkHeader::Blob(_) => return Err("a provider doesn't send blobs".into()),
+    };
+    if let Some(finished) = finished.map_err(|error| error.to_string())? {
+        session.shared.driver.finished(session.provider, finished).await;
+    }
+    Ok(())
+}
+
+async fn write(session: &Arc<Session>, mut send: SendStream) -> String {
+    loop {
+        let batch = session.outbox.take().await;
+        if !batch.frames.is_empty()
+            && let Err(error) = send.write_all(&batch.frames).await
+        {
+            return error.to_string();
+        }
+        for encoded in batch.large {
+            let session = session.clone();
+            tokio::spawn(async move {
+                let Ok(_permit) = session.sending.acquire().await else { return };
+                if let Err(error) = bulk::send_message(&session.connection, encoded).await {
+                    tracing::debug!(provider = %session.provider, %error, "a large message was not sent");
+                }
+            });
+        }
+        if batch.closed {
+            return "sent away".into();
+        }
+    }
+}
+
+/// Sends blobs that the provider asks for, a limited number at a time.
+async fn serve_blobs(session: &Arc<Session>, mut wanted: mpsc::Receiver<Digest>) {
+    while let Some(digest) = wanted.recv().await {
+        let session = session.clone();
+        tokio::spawn(async move {
+            let Ok(_permit) = session.sending.acquire().await else { return };
+            let Some(bytes) = session.shared.store.blob(digest).await else {
+                return session.outbox.push(&ToProvider::NoBlob(digest));
+            };
+            let blob = BlobRef { digest, size: bytes.len() as u64 };
+            if let Err(error) = bulk::send_blob(&session.connection, blob, &bytes).await {
+                tracing::debug!(provider = %session.provider, %digest, %error, "a blob was not sent");
+            }
+        });
+    }
+}

@@ -1,0 +1,94 @@
+//! What the machine has: cores, memory, a name, room for files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use wasipool_shared::limits::{GIB, SLOTS_MAX};
+
+/// Room that a directory in memory must have to hold the files of guests.
+const SHARED_MEMORY_BYTES_MIN: u64 = 2 * GIB;
+
+/// One slot for each core that this process may use.
+#[must_use]
+pub fn slots() -> u16 {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    u16::try_from(cores).unwrap_or(u16::MAX).min(SLOTS_MAX)
+}
+
+/// Half of the memory that this process may use.
+#[must_use]
+pub fn half_of_memory() -> u64 {
+    let total = fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| total_of(&text));
+    let limits = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ];
+    let limit = limits
+        .iter()
+        .find_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok());
+    total.unwrap_or(2 * GIB).min(limit.unwrap_or(u64::MAX)) / 2
+}
+
+fn total_of(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// What the machine calls itself.
+#[must_use]
+pub fn host_name() -> String {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy();
+    if name.is_empty() {
+        "native".to_owned()
+    } else {
+        name.into_owned()
+    }
+}
+
+/// Where guests have their files: in memory if there is enough room, else in
+/// the directory for temporary files.
+#[must_use]
+pub fn scratch() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let writable = rustix::fs::access(memory, rustix::fs::Access::WRITE_OK).is_ok();
+    let room = rustix::fs::statvfs(memory).map_or(0, |stat| stat.f_bavail * stat.f_frsize);
+    if writable && room >= SHARED_MEMORY_BYTES_MIN {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// Where a user's programs keep what they can make again.
+#[must_use]
+pub fn cache() -> PathBuf {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_CACHE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+        .unwrap_or_else(std::env::temp_dir)
+        .join("wasipool")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_is_found() {
+        let text = "MemTotal:       24581234 kB\nMemFree:        1 kB\n";
+        assert_eq!(total_of(text), Some(24_581_234 * 1024));
+        assert_eq!(total_of("MemFree: 1 kB"), None);
+        assert!(half_of_memory() > 0 && slots() > 0 && !host_name().is_empty());
+    }
+}

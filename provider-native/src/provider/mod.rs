@@ -1,0 +1,145 @@
+//! The provider as a whole: gets into the pool, serves a session, and gets in
+//! again when the session is over.
+//!
+//! - `session`: one session, from the connection to its end.
+//! - `signals`: how a person or a service manager ends the provider.
+
+mod backoff;
+mod session;
+mod signals;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use wasipool_shared::capacity::Capacity;
+use wasipool_shared::limits::GIB;
+use wasipool_shared::session::CloseReason;
+
+use crate::blobs::Blobs;
+use crate::broker::{Broker, Denied};
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::engine::modules::Modules;
+use crate::engine::{Engine, Ticker, explain};
+use crate::executor::Executor;
+use crate::{machine, speed};
+use backoff::Backoff;
+use signals::Signals;
+
+/// Program and version.
+pub const AGENT: &str = concat!("wasipool-provider/", env!("CARGO_PKG_VERSION"));
+
+/// What stays from one session to the next.
+#[derive(Debug)]
+struct Provider {
+    config: Config,
+    name: String,
+    broker: Broker,
+    capacity: Capacity,
+    executor: Executor,
+    blobs: Blobs,
+    signals: Signals,
+    /// Sessions so far.
+    sessions: u64,
+    /// Whether the ready line has been printed.
+    announced: bool,
+}
+
+/// Runs the provider until it is told to end.
+///
+/// # Errors
+/// If it can't start, or the broker doesn't want it.
+pub fn run(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no event loop for the network")?;
+    runtime.block_on(async { Provider::new(config)?.serve().await })
+}
+
+impl Provider {
+    fn new(config: Config) -> anyhow::Result<Self> {
+        // First: a signal that comes while this starts isn't lost.
+        let signals = Signals::new().context("can't listen for signals")?;
+        let broker = Broker::new(&config.broker, config.token_file.as_deref())?;
+        let slots = config.slots.unwrap_or_else(machine::slots);
+        let memory_bytes = config
+            .memory
+            .unwrap_or_else(|| machine::half_of_memory().max(GIB / 4));
+        let ticker = Ticker::start().context("no thread for the clock")?;
+        let engine = Engine::new(&ticker, slots.into())
+            .map_err(explain)
+            .context("wasmtime can't start: is the address space limited (ulimit -v)?")?;
+        let cache = config.cache_dir.clone().unwrap_or_else(machine::cache);
+        let modules = Arc::new(Modules::new(&engine, Some(&cache)));
+        let speed = speed::measure(&engine).map_err(explain)?;
+        let capacity = Capacity {
+            slots,
+            memory_bytes,
+            features: engine.features(),
+            speed,
+        };
+        let scratch = machine::scratch();
+        tracing::info!(
+            slots, memory_mib = memory_bytes >> 20, speed,
+            cache = %cache.display(), scratch = %scratch.display(),
+            "starting"
+        );
+        let executor = Executor::start(slots.into(), engine, &ticker, &modules, &scratch)?;
+        Ok(Self {
+            name: config.name.clone().unwrap_or_else(machine::host_name),
+            broker,
+            capacity,
+            executor,
+            blobs: Blobs::new(Some(&cache)),
+            signals,
+            sessions: 0,
+            announced: false,
+            config,
+        })
+    }
+
+    /// Session after session.
+    async fn serve(mut self) -> anyhow::Result<()> {
+        let mut backoff = Backoff::default();
+        loop {
+            let connected = tokio::select! {
+                connected = connect(&self.broker) => connected,
+                () = self.signals.next() => return Ok(()),
+            };
+            match connected {
+                Ok((connection, ticket)) => {
+                    let ended = self.session(connection, ticket).await;
+                    if ended.welcomed {
+                        backoff = Backoff::default();
+                    }
+                    match ended.reason {
+                        CloseReason::Drained | CloseReason::Left => {
+                            tracing::info!("{}", ended.reason);
+                            return Ok(());
+                        }
+                        reason if !reason.may_retry() || self.config.once => {
+                            return Err(reason.into());
+                        }
+                        reason => tracing::warn!("the session is over: {reason}"),
+                    }
+                }
+                Err(error) if error.is::<Denied>() => return Err(error),
+                Err(error) => tracing::warn!("not in the pool: {error:#}"),
+            }
+            let delay = backoff.next();
+            tracing::info!(?delay, "trying again");
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = self.signals.next() => return Ok(()),
+            }
+        }
+    }
+}
+
+async fn connect(broker: &Broker) -> anyhow::Result<(Connection, String)> {
+    let transport = broker.transport().await?;
+    let ticket = broker.ticket().await?;
+    let connection = Connection::dial(&transport).await?;
+    Ok((connection, ticket))
+}
