@@ -1,0 +1,328 @@
+//! Runs guests: compiles what they need, gives them to workers, ends them when
+//! their time is up.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use js_sys::{Array, WebAssembly};
+use wasipool_shared::ids::AttemptId;
+use wasipool_shared::session::Input;
+use wasipool_shared::session::outcome::RunResult;
+use wasipool_shared::task::{Fault, Outcome};
+use wasipool_shared::wire::message::Assignment;
+use wasm_bindgen_futures::spawn_local;
+
+use super::Event;
+use crate::blobs::Blobs;
+use crate::guests::pool::{Action, Pool, WorkerId};
+use crate::guests::worker::GuestWorker;
+use crate::js::unix_us;
+use crate::mailbox::Mailbox;
+use crate::modules::{self, Compiled, ModuleKey, Modules};
+use crate::order::{FromGuest, Order, Report};
+use crate::page::{Running, shorten};
+
+/// How often to look whether a guest has started whose time would be up.
+const LOOK_AGAIN_US: f64 = 20_000.0;
+
+struct Run {
+    assignment: Box<Assignment>,
+    module: Option<WebAssembly::Module>,
+    worker: Option<WorkerId>,
+    /// When it was given to its worker, in microseconds since 1970.
+    sent_us: f64,
+    /// When its guest started, where the worker had to tell.
+    started_us: Option<f64>,
+    /// When to look whether its time is up.
+    look_us: f64,
+}
+
+/// See the module.
+pub(super) struct Executor {
+    mailbox: Mailbox<Event>,
+    pool: Pool,
+    workers: HashMap<WorkerId, GuestWorker>,
+    runs: HashMap<AttemptId, Run>,
+    modules: Modules,
+    /// Modules that are being compiled, and who waits for them.
+    compiling: HashMap<ModuleKey, Vec<AttemptId>>,
+}
+
+impl Executor {
+    pub(super) fn new(mailbox: Mailbox<Event>) -> Self {
+        Self {
+            mailbox,
+            pool: Pool::default(),
+            workers: HashMap::new(),
+            runs: HashMap::new(),
+            modules: modules::new(),
+            compiling: HashMap::new(),
+        }
+    }
+
+    /// Keeps as many workers as that many slots need.
+    pub(super) fn resize(&mut self, slots: u16, blobs: &mut Blobs) {
+        let mut actions = Vec::new();
+        self.pool.resize(slots.into(), &mut actions);
+        // Nothing runs yet, or any more: nothing can go wrong with a run.
+        self.act(actions, blobs, &mut Vec::new());
+    }
+
+    /// Runs this; what comes of it is put into `out` now or later.
+    pub(super) fn start(
+        &mut self,
+        assignment: Box<Assignment>,
+        blobs: &mut Blobs,
+        out: &mut Vec<Input>,
+    ) {
+        let attempt = assignment.attempt;
+        let key = (assignment.module.digest, assignment.spec.limits.memory_bytes);
+        let run = Run {
+            assignment,
+            module: None,
+            worker: None,
+            sent_us: unix_us(),
+            started_us: None,
+            look_us: f64::INFINITY,
+        };
+        self.runs.insert(attempt, run);
+        if let Some(compiled) = self.modules.get(&key).cloned() {
+            return self.submit(attempt, compiled, blobs, out);
+        }
+        if let Some(waiting) = self.compiling.get_mut(&key) {
+            return waiting.push(attempt);
+        }
+        let Some(bytes) = blobs.get(&key.0) else {
+            return self.fail(attempt, Fault::Internal("its module is gone".to_owned()), out);
+        };
+        self.compiling.insert(key, vec![attempt]);
+        let mailbox = self.mailbox.clone();
+        spawn_local(async move {
+            let compiled = modules::compile(bytes, key.1).await;
+            mailbox.post(Event::Compiled(key, compiled));
+        });
+    }
+
+    /// A module is compiled, or can't be.
+    pub(super) fn compiled(
+        &mut self,
+        key: ModuleKey,
+        compiled: Result<Compiled, Fault>,
+        blobs: &mut Blobs,
+        out: &mut Vec<Input>,
+    ) {
+        let waiting = self.compiling.remove(&key).unwrap_or_default();
+        match compiled {
+            Ok(compiled) => {
+                let weight = blobs.get(&key.0).map_or(0, |bytes| bytes.length());
+                self.modules.insert(key, compiled.clone(), weight.into(), false);
+                for attempt in waiting {
+                    self.submit(attempt, compiled.clone(), blobs, out);
+                }
+            }
+            Err(fault) => {
+                for attempt in waiting {
+                    self.fail(attempt, fault.clone(), out);
+                }
+            }
+        }
+    }
+
+    fn submit(
+        &mut self,
+        attempt: AttemptId,
+        compiled: Compiled,
+        blobs: &mut Blobs,
+        out: &mut Vec<Input>,
+    ) {
+        // It may have been stopped meanwhile.
+        let Some(run) = self.runs.get_mut(&attempt) else { return };
+        match compiled {
+            Compiled::TooLarge => {
+                self.runs.remove(&attempt);
+                out.push(ended(attempt, Outcome::OutOfMemory, [Bytes::new(), Bytes::new()], 0));
+            }
+            Compiled::Module(module) => {
+                run.module = Some(module);
+                let mut actions = Vec::new();
+                self.pool.submit(attempt, &mut actions);
+                self.act(actions, blobs, out);
+                self.give_up_if_broken(out);
+            }
+        }
+    }
+
+    /// A worker says something, or has failed.
+    pub(super) fn heard(
+        &mut self,
+        worker: WorkerId,
+        said: Result<FromGuest, String>,
+        blobs: &mut Blobs,
+        out: &mut Vec<Input>,
+    ) {
+        let mut actions = Vec::new();
+        match said {
+            Ok(FromGuest::Ready) => self.pool.ready(worker, &mut actions),
+            Ok(FromGuest::Started(attempt)) => {
+                if let Some(run) = self.runs.get_mut(&attempt) {
+                    run.started_us = Some(unix_us());
+                }
+            }
+            Ok(FromGuest::Report(report)) => {
+                self.pool.ended(worker, report.reusable, &mut actions);
+                self.report(*report, out);
+            }
+            Ok(FromGuest::Speed(_)) => {}
+            Err(error) => {
+                if let Some(attempt) = self.pool.failed(worker, &mut actions) {
+                    let fault = Fault::Internal(format!("its worker failed: {error}"));
+                    self.fail(attempt, fault, out);
+                }
+            }
+        }
+        self.act(actions, blobs, out);
+        self.give_up_if_broken(out);
+    }
+
+    fn report(&mut self, report: Report, out: &mut Vec<Input>) {
+        if self.runs.remove(&report.attempt).is_none() {
+            return;
+        }
+        out.push(match report.end {
+            Ok(outcome) => Input::Ended(RunResult {
+                attempt: report.attempt,
+                outcome,
+                stdout: report.stdout,
+                stderr: report.stderr,
+                artifacts: report.artifacts,
+                run_us: report.run_us,
+            }),
+            Err(fault) => Input::Failed(report.attempt, fault),
+        });
+    }
+
+    fn fail(&mut self, attempt: AttemptId, fault: Fault, out: &mut Vec<Input>) {
+        if self.runs.remove(&attempt).is_some() {
+            out.push(Input::Failed(attempt, fault));
+        }
+    }
+
+    fn give_up_if_broken(&mut self, out: &mut Vec<Input>) {
+        if self.pool.is_broken() {
+            for (attempt, _) in self.runs.drain() {
+                let fault = Fault::Internal("no worker can be started".to_owned());
+                out.push(Input::Failed(attempt, fault));
+            }
+        }
+    }
+
+    /// Stops a run; nothing comes of it any more.
+    pub(super) fn stop(&mut self, attempt: AttemptId, blobs: &mut Blobs, out: &mut Vec<Input>) {
+        if self.runs.remove(&attempt).is_some() {
+            self.end(attempt, blobs, out);
+        }
+    }
+
+    fn end(&mut self, attempt: AttemptId, blobs: &mut Blobs, out: &mut Vec<Input>) {
+        let mut actions = Vec::new();
+        self.pool.stop(attempt, &mut actions);
+        self.act(actions, blobs, out);
+    }
+
+    /// Ends the guests whose time is up.
+    pub(super) fn check_time(&mut self, blobs: &mut Blobs, out: &mut Vec<Input>) {
+        let now_us = unix_us();
+        let mut late = Vec::new();
+        for (attempt, run) in &mut self.runs {
+            if run.look_us > now_us {
+                continue;
+            }
+            let worker = run.worker.and_then(|worker| self.workers.get(&worker));
+            let seen_us = worker.and_then(GuestWorker::started_us);
+            let Some(started_us) = run.started_us.or(seen_us) else {
+                run.look_us = now_us + LOOK_AGAIN_US;
+                continue;
+            };
+            // The clocks of two workers need not agree to the last digit.
+            let started_us = started_us.clamp(run.sent_us, now_us);
+            run.look_us = started_us + run.assignment.spec.limits.timeout_ms as f64 * 1_000.0;
+            if run.look_us <= now_us {
+                late.push((*attempt, (now_us - started_us) as u64, run.worker));
+            }
+        }
+        for (attempt, run_us, worker) in late {
+            let worker = worker.and_then(|worker| self.workers.get(&worker));
+            let written = worker.map(GuestWorker::written).unwrap_or_default();
+            self.runs.remove(&attempt);
+            out.push(ended(attempt, Outcome::TimedOut, written.map(Bytes::from), run_us));
+            self.end(attempt, blobs, out);
+        }
+    }
+
+    /// In how many microseconds to check the time again.
+    pub(super) fn next_look_us(&self) -> f64 {
+        let looks = self.runs.values().map(|run| run.look_us);
+        looks.fold(f64::INFINITY, f64::min) - unix_us()
+    }
+
+    /// What runs, longest first.
+    pub(super) fn running(&self) -> Vec<Running> {
+        let given = self.runs.values().filter(|run| run.worker.is_some());
+        let running = given.map(|run| Running {
+            task: run.assignment.task.to_string(),
+            module: run.assignment.module.digest.to_string(),
+            args: shorten(&run.assignment.spec.args.join(" ")),
+            since_ms: (run.sent_us / 1_000.0) as u64,
+        });
+        let mut running: Vec<_> = running.collect();
+        running.sort_by(|one, other| {
+            (one.since_ms, &one.task).cmp(&(other.since_ms, &other.task))
+        });
+        running
+    }
+
+    fn act(&mut self, actions: Vec<Action>, blobs: &mut Blobs, out: &mut Vec<Input>) {
+        for action in actions {
+            match action {
+                Action::Spawn(worker) => self.spawn(worker),
+                Action::Terminate(worker) => drop(self.workers.remove(&worker)),
+                Action::Run(worker, attempt) => {
+                    if let Err(fault) = self.run(worker, attempt, blobs) {
+                        self.fail(attempt, fault, out);
+                        self.mailbox.post(Event::Guest(worker, Err("no order".to_owned())));
+                    }
+                }
+            }
+        }
+    }
+
+    fn spawn(&mut self, id: WorkerId) {
+        let mailbox = self.mailbox.clone();
+        match GuestWorker::spawn(move |said| mailbox.post(Event::Guest(id, said))) {
+            Ok(worker) => drop(self.workers.insert(id, worker)),
+            Err(error) => self.mailbox.post(Event::Guest(id, Err(error))),
+        }
+    }
+
+    fn run(&mut self, id: WorkerId, attempt: AttemptId, blobs: &mut Blobs) -> Result<(), Fault> {
+        let lost = |what: &str| Fault::Internal(format!("{what} is gone"));
+        let run = self.runs.get_mut(&attempt).ok_or_else(|| lost("the run"))?;
+        let worker = self.workers.get_mut(&id).ok_or_else(|| lost("the worker"))?;
+        let module = run.module.as_ref().ok_or_else(|| lost("the module"))?;
+        let spec = run.assignment.spec.clone();
+        let beside = Array::new();
+        for blob in spec.blobs() {
+            let bytes = blobs.get(&blob.digest).ok_or_else(|| lost("a blob"))?;
+            beside.push(&bytes);
+        }
+        run.sent_us = unix_us();
+        run.look_us = run.sent_us + spec.limits.timeout_ms as f64 * 1_000.0;
+        run.worker = Some(id);
+        let order = Order { attempt, index: run.assignment.task.index, spec };
+        worker.run(order, module, &beside).map_err(Fault::Internal)
+    }
+}
+
+fn ended(attempt: AttemptId, outcome: Outcome, [stdout, stderr]: [Bytes; 2], run_us: u64) -> Input {
+    Input::Ended(RunResult { attempt, outcome, stdout, stderr, artifacts: Vec::new(), run_us })
+}

@@ -1,0 +1,87 @@
+//! Clocks, randomness and sleep: those of the tab, or those of a seed.
+
+use wasipool_shared::deterministic::{Clock, Random};
+
+use super::glue;
+use crate::js::{monotonic_us, unix_us};
+use crate::wasi::World;
+
+/// What `crypto.getRandomValues` gives at a time.
+const RANDOM_BYTES_MAX: usize = 65_536;
+/// The clocks of an isolated worker are this coarse, those of others coarser.
+const RESOLUTION_NS: u64 = 5_000;
+
+/// Where a guest runs.
+#[derive(Debug)]
+pub(super) enum TabWorld {
+    /// The real one.
+    Real,
+    /// The same every time.
+    Seeded {
+        /// What `random_get` gives.
+        random: Random,
+        /// Both clocks.
+        clock: Clock,
+    },
+}
+
+impl TabWorld {
+    pub(super) fn new(seed: Option<u64>, index: u32) -> Self {
+        seed.map_or(Self::Real, |seed| Self::Seeded {
+            random: Random::new(seed, index),
+            clock: Clock::default(),
+        })
+    }
+}
+
+impl World for TabWorld {
+    fn monotonic_ns(&mut self) -> u64 {
+        match self {
+            Self::Real => (monotonic_us() * 1_000.0) as u64,
+            Self::Seeded { clock, .. } => clock.read_ns(),
+        }
+    }
+
+    fn wall_ns(&mut self) -> u64 {
+        match self {
+            Self::Real => (unix_us() as u64).saturating_mul(1_000),
+            Self::Seeded { clock, .. } => clock.read_ns(),
+        }
+    }
+
+    fn random(&mut self, into: &mut [u8]) {
+        match self {
+            Self::Real => into.chunks_mut(RANDOM_BYTES_MAX).for_each(glue::random),
+            Self::Seeded { random, .. } => random.fill(into),
+        }
+    }
+
+    fn sleep_until(&mut self, monotonic_ns: u64) {
+        if let Self::Seeded { clock, .. } = self {
+            return clock.advance_to_ns(monotonic_ns);
+        }
+        loop {
+            let left_ns = monotonic_ns.saturating_sub(self.monotonic_ns());
+            if left_ns == 0 {
+                return;
+            }
+            // Where the worker can't sleep it spins: a guest that waits is rare,
+            // and its time limit ends this as well.
+            glue::sleep(left_ns as f64 / 1e6);
+        }
+    }
+
+    fn file_ns(&mut self) -> u64 {
+        match self {
+            Self::Real => self.wall_ns(),
+            Self::Seeded { .. } => 0,
+        }
+    }
+
+    fn resolution_ns(&mut self) -> u64 {
+        match self {
+            Self::Real => RESOLUTION_NS,
+            Self::Seeded { .. } => 1,
+        }
+    }
+}
