@@ -50,10 +50,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "cargo reads directives of build scripts from stdout"
-)]
 fn emit(directive: &str) {
     println!("cargo::{directive}");
 }

@@ -1,6 +1,8 @@
 //! The HTTP API of a broker without providers: blobs, jobs that wait, errors,
 //! and who may do what.
 
+#![expect(clippy::unwrap_used, reason = "tests end at the first surprise")]
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -49,6 +49,7 @@ pub async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     Ok(all.freeze())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn broken(error: axum::Error) -> Problem {
     Problem::invalid(format!("the body broke off: {error}"))
 }

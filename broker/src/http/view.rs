@@ -126,11 +126,11 @@ pub(super) fn task(id: TaskId, record: TaskRecord, outputs: Outputs) -> api::Tas
         }),
         attempts: record.attempts,
         timing: Some(api::Timing {
-            queued_ms: record.timing.queued_ms,
-            transfer_ms: record.timing.transfer_ms,
-            prepare_ms: record.timing.prepare_ms,
-            run_ms: record.timing.run_ms,
-            total_ms: record.timing.total_ms,
+            queued_ms: to_micros(record.timing.queued_ms),
+            transfer_ms: to_micros(record.timing.transfer_ms),
+            prepare_ms: to_micros(record.timing.prepare_ms),
+            run_ms: to_micros(record.timing.run_ms),
+            total_ms: to_micros(record.timing.total_ms),
         }),
     };
     let index = id.index;
@@ -162,6 +162,11 @@ pub(super) fn task(id: TaskId, record: TaskRecord, outputs: Outputs) -> api::Tas
     };
     task.artifacts = record.artifacts.into_iter().map(artifact).collect();
     task
+}
+
+/// Milliseconds to the microsecond: further digits mean nothing.
+fn to_micros(ms: f64) -> f64 {
+    (ms * 1e3).round() / 1e3
 }
 
 /// A path as part of a URL: slashes stay, whatever else isn't plain is escaped.
@@ -212,7 +217,7 @@ pub(super) fn trace(id: TaskId, record: TaskRecord) -> api::Trace {
     let first_ms = steps.first().map_or(0.0, |step| step.at_ms);
     let step = |step: crate::store::TraceStep| api::TraceStep {
         at: rfc3339(step.at_ms as u64),
-        after_ms: step.at_ms - first_ms,
+        after_ms: to_micros(step.at_ms - first_ms),
         step: step.step,
         attempt: step.attempt,
         provider: step.provider,

@@ -229,8 +229,7 @@ impl Outline {
                 .get(types.core_function_at(index))?
                 .unwrap_func_if_any()
         };
-        let mut functions = 0;
-        for (module, name, kind) in &self.imports {
+        for (index, (module, name, kind)) in (0..).zip(&self.imports) {
             let refuse = |reason: String| {
                 let (module, name) = (module.clone(), name.clone());
                 Err(ModuleError::Import {
@@ -251,11 +250,10 @@ impl Outline {
             if !matches!(kind, TypeRef::Func(_) | TypeRef::FuncExact(_)) {
                 return refuse("it must be a function".to_owned());
             }
-            if function_type(functions).is_some_and(|found| !preview1::matches(expected, found)) {
+            if function_type(index).is_some_and(|found| !preview1::matches(expected, found)) {
                 let expected = preview1::describe(expected);
                 return refuse(format!("its type must be {expected}"));
             }
-            functions += 1;
         }
         match self.exports.iter().find(|(name, ..)| name == "_start") {
             Some((_, ExternalKind::Func | ExternalKind::FuncExact, index)) => {
