@@ -16,8 +16,13 @@ impl Clock {
     /// A clock that starts now.
     #[must_use]
     pub fn start() -> Self {
-        let started_unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { started: Instant::now(), started_unix }
+        let started_unix = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            started: Instant::now(),
+            started_unix,
+        }
     }
 
     /// Milliseconds since the start.
@@ -65,7 +70,10 @@ impl Clock {
 #[must_use]
 pub fn random_u128() -> u128 {
     let mut bytes = [0; 16];
-    #[expect(clippy::expect_used, reason = "without randomness tickets could be guessed")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness tickets could be guessed"
+    )]
     getrandom::fill(&mut bytes).expect("the operating system gives randomness");
     u128::from_le_bytes(bytes)
 }

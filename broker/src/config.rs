@@ -26,23 +26,50 @@ use wasipool_shared::limits;
 )]
 pub struct Config {
     /// Where HTTP is served: API and page (port 0: any free one)
-    #[arg(long, env = "WASIPOOL_HTTP", default_value = "127.0.0.1:4080", help_heading = "Addresses")]
+    #[arg(
+        long,
+        env = "WASIPOOL_HTTP",
+        default_value = "127.0.0.1:4080",
+        help_heading = "Addresses"
+    )]
     pub http: SocketAddr,
     /// Where WebTransport is served, over UDP (port 0: any free one)
-    #[arg(long, env = "WASIPOOL_TRANSPORT", default_value = "127.0.0.1:4443", help_heading = "Addresses")]
+    #[arg(
+        long,
+        env = "WASIPOOL_TRANSPORT",
+        default_value = "127.0.0.1:4443",
+        help_heading = "Addresses"
+    )]
     pub transport: SocketAddr,
     /// The host that providers are told to connect to, if it isn't the address
     /// of --transport
-    #[arg(long, env = "WASIPOOL_PUBLIC_HOST", value_name = "HOST", help_heading = "Addresses")]
+    #[arg(
+        long,
+        env = "WASIPOOL_PUBLIC_HOST",
+        value_name = "HOST",
+        help_heading = "Addresses"
+    )]
     pub public_host: Option<String>,
     /// Another origin whose pages may use this broker, e.g. https://pool.example
     /// (the broker's own is always allowed)
-    #[arg(long = "origin", env = "WASIPOOL_ORIGINS", value_delimiter = ',', value_name = "ORIGIN", help_heading = "Addresses")]
+    #[arg(
+        long = "origin",
+        env = "WASIPOOL_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN",
+        help_heading = "Addresses"
+    )]
     pub origins: Vec<String>,
 
     /// Folder where blobs are kept; jobs live in memory in this version and end
     /// with the broker
-    #[arg(long, env = "WASIPOOL_DATA", value_name = "DIR", conflicts_with = "ephemeral", help_heading = "State")]
+    #[arg(
+        long,
+        env = "WASIPOOL_DATA",
+        value_name = "DIR",
+        conflicts_with = "ephemeral",
+        help_heading = "State"
+    )]
     pub data: Option<PathBuf>,
     /// Keep everything in memory (also what happens without --data)
     #[arg(long, env = "WASIPOOL_EPHEMERAL", help_heading = "State")]
@@ -50,19 +77,46 @@ pub struct Config {
 
     /// Certificate chain for the transport, in PEM; without it the broker makes
     /// a short-lived one and announces its hash
-    #[arg(long, env = "WASIPOOL_CERTIFICATE", value_name = "FILE", requires = "certificate_key", help_heading = "Security")]
+    #[arg(
+        long,
+        env = "WASIPOOL_CERTIFICATE",
+        value_name = "FILE",
+        requires = "certificate_key",
+        help_heading = "Security"
+    )]
     pub certificate: Option<PathBuf>,
     /// Its private key, in PEM
-    #[arg(long, env = "WASIPOOL_CERTIFICATE_KEY", value_name = "FILE", requires = "certificate", help_heading = "Security")]
+    #[arg(
+        long,
+        env = "WASIPOOL_CERTIFICATE_KEY",
+        value_name = "FILE",
+        requires = "certificate",
+        help_heading = "Security"
+    )]
     pub certificate_key: Option<PathBuf>,
     /// File with the tokens that may submit and read jobs and blobs, one a line
-    #[arg(long, env = "WASIPOOL_SUBMIT_TOKENS", value_name = "FILE", help_heading = "Security")]
+    #[arg(
+        long,
+        env = "WASIPOOL_SUBMIT_TOKENS",
+        value_name = "FILE",
+        help_heading = "Security"
+    )]
     pub submit_tokens: Option<PathBuf>,
     /// File with the tokens that let providers join, one a line
-    #[arg(long, env = "WASIPOOL_PROVIDE_TOKENS", value_name = "FILE", help_heading = "Security")]
+    #[arg(
+        long,
+        env = "WASIPOOL_PROVIDE_TOKENS",
+        value_name = "FILE",
+        help_heading = "Security"
+    )]
     pub provide_tokens: Option<PathBuf>,
     /// File with the tokens that may do everything, one a line
-    #[arg(long, env = "WASIPOOL_ADMIN_TOKENS", value_name = "FILE", help_heading = "Security")]
+    #[arg(
+        long,
+        env = "WASIPOOL_ADMIN_TOKENS",
+        value_name = "FILE",
+        help_heading = "Security"
+    )]
     pub admin_tokens: Option<PathBuf>,
     /// Let anybody in although an address is not loopback
     #[arg(long, env = "WASIPOOL_INSECURE_OPEN", help_heading = "Security")]
@@ -72,6 +126,17 @@ pub struct Config {
     /// elsewhere
     #[arg(long, env = "WASIPOOL_SESSION_IDLE", value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Limits")]
     pub session_idle: Duration,
+    /// How long a one-shot run waits for a provider that could run it, before
+    /// it is rejected (a job says so itself: `placement_timeout`)
+    #[arg(
+        long,
+        env = "WASIPOOL_RUN_PLACEMENT_TIMEOUT",
+        value_name = "TIME",
+        default_value = "30s",
+        value_parser = duration,
+        help_heading = "Limits"
+    )]
+    pub run_placement_timeout: Duration,
     /// Providers that may be connected at a time
     #[arg(long, env = "WASIPOOL_PROVIDERS_MAX", value_name = "N", default_value_t = limits::PROVIDERS_MAX, help_heading = "Limits")]
     pub providers_max: usize,
@@ -92,10 +157,21 @@ pub struct Config {
     pub request_max: u64,
 
     /// Settings file (TOML): the flags' names as keys, without the dashes
-    #[arg(long, env = "WASIPOOL_CONFIG", value_name = "FILE", help_heading = "Other")]
+    #[arg(
+        long,
+        env = "WASIPOOL_CONFIG",
+        value_name = "FILE",
+        help_heading = "Other"
+    )]
     pub config: Option<PathBuf>,
     /// How logs look; they go to stderr, RUST_LOG says how much
-    #[arg(long, env = "WASIPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "text", help_heading = "Other")]
+    #[arg(
+        long,
+        env = "WASIPOOL_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Other"
+    )]
     pub log_format: LogFormat,
 }
 
@@ -141,7 +217,11 @@ impl Config {
         let first = Self::try_parse_from(&args)?;
         let config = match &first.config {
             Some(path) => {
-                let program = if args.is_empty() { OsString::new() } else { args.remove(0) };
+                let program = if args.is_empty() {
+                    OsString::new()
+                } else {
+                    args.remove(0)
+                };
                 let mut all = vec![program];
                 all.extend(file_args(path, &args)?.into_iter().map(OsString::from));
                 all.extend(args);
@@ -158,7 +238,10 @@ impl Config {
         if closed || self.insecure_open {
             return Ok(());
         }
-        match [self.http, self.transport].into_iter().find(|address| !address.ip().is_loopback()) {
+        match [self.http, self.transport]
+            .into_iter()
+            .find(|address| !address.ip().is_loopback())
+        {
             Some(address) => Err(ConfigError::Open(address)),
             None => Ok(()),
         }
@@ -170,21 +253,30 @@ impl Config {
         let port = http.port();
         let mut own = vec![format!("http://{http}")];
         if http.ip().is_loopback() || http.ip().is_unspecified() {
-            own.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{port}")));
+            own.extend(
+                ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("http://{host}:{port}")),
+            );
         }
         if let Some(host) = &self.public_host {
             own.extend([format!("https://{host}"), format!("http://{host}:{port}")]);
         }
-        own.into_iter().chain(self.origins.iter().cloned()).collect()
+        own.into_iter()
+            .chain(self.origins.iter().cloned())
+            .collect()
     }
 }
 
 /// The file's keys as flags, but for those that the command line or the
 /// environment gives: they win.
 fn file_args(path: &Path, args: &[OsString]) -> Result<Vec<String>, ConfigError> {
-    let fail = |reason: String| ConfigError::File { path: path.display().to_string(), reason };
+    let fail = |reason: String| ConfigError::File {
+        path: path.display().to_string(),
+        reason,
+    };
     let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| fail(error.to_string()))?;
+    let table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| fail(error.to_string()))?;
     let mut flags = Vec::new();
     for (key, value) in table {
         let flag = format!("--{}", key.replace('_', "-"));
@@ -211,7 +303,9 @@ fn file_args(path: &Path, args: &[OsString]) -> Result<Vec<String>, ConfigError>
 }
 
 fn plain(value: &toml::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -241,7 +335,10 @@ mod tests {
         let config = load(&[]).unwrap();
         assert_eq!(config.http.to_string(), "127.0.0.1:4080");
         assert_eq!(config.transport.to_string(), "127.0.0.1:4443");
-        assert_eq!(config.session_idle, Duration::from_millis(limits::SESSION_IDLE_MS));
+        assert_eq!(
+            config.session_idle,
+            Duration::from_millis(limits::SESSION_IDLE_MS)
+        );
         assert_eq!(config.blob_max, limits::BLOB_BYTES_MAX);
         assert_eq!(config.stored_max, limits::STORED_BYTES_MAX);
         assert_eq!(config.request_max, limits::REQUEST_JSON_BYTES_MAX as u64);
@@ -262,7 +359,8 @@ mod tests {
     fn the_file_fills_what_flags_leave_open() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("broker.toml");
-        let text = "http = \"127.0.0.1:1\"\nproviders-max = 7\norigin = [\"https://a\", \"https://b\"]\n";
+        let text =
+            "http = \"127.0.0.1:1\"\nproviders-max = 7\norigin = [\"https://a\", \"https://b\"]\n";
         std::fs::write(&file, text).unwrap();
         let path = file.to_str().unwrap();
         let config = load(&["--config", path, "--http=127.0.0.1:2"]).unwrap();
@@ -281,7 +379,9 @@ mod tests {
 
     #[test]
     fn own_origins_are_allowed_by_each_of_their_names() {
-        let origins = load(&[]).unwrap().allowed_origins(([127, 0, 0, 1], 80).into());
+        let origins = load(&[])
+            .unwrap()
+            .allowed_origins(([127, 0, 0, 1], 80).into());
         assert!(origins.contains("http://localhost:80"), "{origins:?}");
         assert!(!origins.contains("http://evil.example"));
     }

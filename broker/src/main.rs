@@ -14,7 +14,9 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     start_logging(config.log_format);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let served = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
             let stopping = CancellationToken::new();
@@ -28,7 +30,10 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the ready line is for scripts that started the program")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the ready line is for scripts that started the program"
+)]
 fn announce(line: &str) {
     println!("{line}");
 }
@@ -55,9 +60,10 @@ fn start_logging(format: LogFormat) {
 
 async fn stop_on_signal(stopping: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return;
     };
     tokio::select! {

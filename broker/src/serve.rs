@@ -26,7 +26,11 @@ pub struct Ready {
 
 impl fmt::Display for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wasipool-broker ready http=http://{} transport={}", self.http, self.transport)
+        write!(
+            f,
+            "wasipool-broker ready http=http://{} transport={}",
+            self.http, self.transport
+        )
     }
 }
 
@@ -53,12 +57,18 @@ pub async fn serve(
         blob_bytes_max: config.blob_max,
         ..StoreSettings::default()
     };
-    let store = Store::open(settings).await.context("the data folder can't be used")?;
+    let store = Store::open(settings)
+        .await
+        .context("the data folder can't be used")?;
     if config.data.is_some() {
         tracing::warn!("blobs are kept; jobs and results live in memory and end with this process");
     }
-    let (driver, handle) =
-        Driver::new(crate::core::Config::default(), config.queued_tasks_max, store.clone(), clock);
+    let (driver, handle) = Driver::new(
+        crate::core::Config::default(),
+        config.queued_tasks_max,
+        store.clone(),
+        clock,
+    );
     let driver = tokio::spawn(driver.run());
     let listener = tokio::net::TcpListener::bind(config.http)
         .await
@@ -69,7 +79,10 @@ pub async fn serve(
     let settings = Settings {
         address: config.transport,
         public_host: config.public_host.clone(),
-        certificate: config.certificate.clone().zip(config.certificate_key.clone()),
+        certificate: config
+            .certificate
+            .clone()
+            .zip(config.certificate_key.clone()),
         origins: origins.clone(),
         idle: config.session_idle,
         providers_max: config.providers_max,
@@ -95,9 +108,15 @@ pub async fn serve(
         clock,
     };
     let url = announce.current().url;
-    let transport_at = url.strip_suffix(wasipool_shared::wire::PATH).unwrap_or(&url).to_owned();
+    let transport_at = url
+        .strip_suffix(wasipool_shared::wire::PATH)
+        .unwrap_or(&url)
+        .to_owned();
     let transport = tokio::spawn(transport.run());
-    ready(Ready { http: http_address, transport: transport_at });
+    ready(Ready {
+        http: http_address,
+        transport: transport_at,
+    });
     tracing::info!(http = %http_address, transport = url, "ready");
     http::serve(listener, state, stopping.clone().cancelled_owned()).await?;
     stopping.cancel();

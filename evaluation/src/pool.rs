@@ -221,7 +221,7 @@ async fn start_broker(
     let mut command = Command::new(programs::program("wasipool-broker")?);
     command.args(["--http", http, "--transport", transport, "--ephemeral"]);
     // What dies silently is to be noticed within a test's time.
-    command.args(["--session-idle", "3s"]);
+    command.args(["--session-idle", "3s", "--run-placement-timeout", "5s"]);
     let mut process = Process::start(name, command, folder)?;
     let line = process.line("wasipool-broker ready ", START).await?;
     let (http, transport) = (word(&line, "http")?, word(&line, "transport")?);

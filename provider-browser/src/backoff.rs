@@ -13,7 +13,11 @@ impl Backoff {
     /// Waits of up to `first_ms`, twice that, and so on, up to `longest_ms`.
     #[must_use]
     pub fn new(first_ms: u32, longest_ms: u32) -> Self {
-        Self { first_ms, longest_ms, tries: 0 }
+        Self {
+            first_ms,
+            longest_ms,
+            tries: 0,
+        }
     }
 
     /// The next wait in milliseconds: half to all of what it could be, as

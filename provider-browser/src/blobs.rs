@@ -42,7 +42,10 @@ pub(crate) struct Blobs {
 impl Blobs {
     /// Looks for what earlier tabs have left.
     pub(crate) async fn open() -> Self {
-        Self { memory: Lru::new(MEMORY_BYTES), disk: Disk::open().await.ok() }
+        Self {
+            memory: Lru::new(MEMORY_BYTES),
+            disk: Disk::open().await.ok(),
+        }
     }
 
     /// Looks for a blob; `found` gets it if it has to be read first.
@@ -54,7 +57,9 @@ impl Blobs {
         if self.memory.pin(&blob.digest) {
             return Located::Here;
         }
-        let Some(disk) = &self.disk else { return Located::Missing };
+        let Some(disk) = &self.disk else {
+            return Located::Missing;
+        };
         if !disk.known.borrow().contains(&blob.digest) {
             return Located::Missing;
         }
@@ -65,7 +70,8 @@ impl Blobs {
 
     /// Keeps a blob that was checked; until it is released in any case.
     pub(crate) fn keep(&mut self, key: Digest, bytes: &Uint8Array, fresh: bool) {
-        self.memory.insert(key, bytes.clone(), bytes.length().into(), true);
+        self.memory
+            .insert(key, bytes.clone(), bytes.length().into(), true);
         if let Some(disk) = &self.disk
             && fresh
         {
@@ -106,7 +112,10 @@ impl Disk {
             let url = key.unchecked_into::<Request>().url();
             format!("sha256:{}", url.rsplit('/').next()?).parse().ok()
         });
-        Ok(Self { known: Rc::new(RefCell::new(known.collect())), cache })
+        Ok(Self {
+            known: Rc::new(RefCell::new(known.collect())),
+            cache,
+        })
     }
 
     /// A blob, if it is there and still what it was.
@@ -120,7 +129,9 @@ impl Disk {
 
     async fn try_read(&self, key: Digest) -> Result<Option<Uint8Array>, JsValue> {
         let response = JsFuture::from(self.cache.match_with_str(&url(key))).await?;
-        let Ok(response) = response.dyn_into::<Response>() else { return Ok(None) };
+        let Ok(response) = response.dyn_into::<Response>() else {
+            return Ok(None);
+        };
         let buffer = JsFuture::from(response.array_buffer()?).await?;
         let bytes = Uint8Array::new(&buffer);
         Ok((digest(&bytes).await? == key).then_some(bytes))

@@ -17,7 +17,9 @@ pub(crate) async fn transport(token: &str) -> Result<Transport, Failure> {
 
 /// A ticket for one session.
 pub(crate) async fn ticket(token: &str) -> Result<String, Failure> {
-    ask("POST", "/v1/tickets", token).await.map(|ticket: Ticket| ticket.ticket)
+    ask("POST", "/v1/tickets", token)
+        .await
+        .map(|ticket: Ticket| ticket.ticket)
 }
 
 async fn ask<T: DeserializeOwned>(method: &str, path: &str, token: &str) -> Result<T, Failure> {
@@ -27,14 +29,19 @@ async fn ask<T: DeserializeOwned>(method: &str, path: &str, token: &str) -> Resu
     let request = Request::new_with_str_and_init(path, &options).map_err(lost)?;
     if !token.is_empty() {
         let value = format!("Bearer {token}");
-        request.headers().set("Authorization", &value).map_err(|_| {
-            Failure::Lasting("the token has characters that a token can't have".to_owned())
-        })?;
+        request
+            .headers()
+            .set("Authorization", &value)
+            .map_err(|_| {
+                Failure::Lasting("the token has characters that a token can't have".to_owned())
+            })?;
     }
     let fetched = JsFuture::from(scope().fetch_with_request(&request)).await;
     let unreachable = |_| Failure::Passing("the broker is not reachable".to_owned());
     let response: Response = fetched.map_err(unreachable)?.unchecked_into();
-    let body = JsFuture::from(response.text().map_err(lost)?).await.map_err(lost)?;
+    let body = JsFuture::from(response.text().map_err(lost)?)
+        .await
+        .map_err(lost)?;
     let body = body.as_string().unwrap_or_default();
     if !response.ok() {
         return Err(Failure::of_status(path, response.status(), &body));

@@ -6,7 +6,10 @@ use wasipool_shared::capacity::Features;
 /// A module that is valid only where a feature is there.
 struct Probe {
     feature: Features,
-    #[cfg_attr(not(test), expect(dead_code, reason = "says what the bytes are; a test compares"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "says what the bytes are; a test compares")
+    )]
     source: &'static str,
     /// The module without its magic number and version.
     sections: &'static [u8],
@@ -16,8 +19,12 @@ const HEADER: &[u8] = b"\0asm\x01\0\0\0";
 
 /// The features that `validate` knows, a function as `WebAssembly.validate`.
 pub fn detect(mut validate: impl FnMut(&[u8]) -> bool) -> Features {
-    let found = PROBES.iter().filter(|probe| validate(&[HEADER, probe.sections].concat()));
-    found.fold(Features::default(), |features, probe| features.union(probe.feature))
+    let found = PROBES
+        .iter()
+        .filter(|probe| validate(&[HEADER, probe.sections].concat()));
+    found.fold(Features::default(), |features, probe| {
+        features.union(probe.feature)
+    })
 }
 
 #[rustfmt::skip]
@@ -118,11 +125,22 @@ mod tests {
     #[test]
     fn only_what_an_engine_takes_is_found() {
         let validate = |features: WasmFeatures| {
-            detect(|wasm| Validator::new_with_features(features).validate_all(wasm).is_ok())
+            detect(|wasm| {
+                Validator::new_with_features(features)
+                    .validate_all(wasm)
+                    .is_ok()
+            })
         };
-        assert!(Features::NAMED.iter().all(|(it, _)| validate(WasmFeatures::all()).contains(*it)));
+        assert!(
+            Features::NAMED
+                .iter()
+                .all(|(it, _)| validate(WasmFeatures::all()).contains(*it))
+        );
         assert_eq!(validate(WasmFeatures::WASM1), Features::MUTABLE_GLOBAL);
         let second = validate(WasmFeatures::WASM2).names().collect::<Vec<_>>();
-        assert!(second.contains(&"simd") && !second.contains(&"threads"), "{second:?}");
+        assert!(
+            second.contains(&"simd") && !second.contains(&"threads"),
+            "{second:?}"
+        );
     }
 }

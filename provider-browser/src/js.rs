@@ -72,7 +72,10 @@ impl Timer {
         // More doesn't fit what browsers count with.
         let ms = ms.clamp(0.0, f64::from(i32::MAX));
         let id = set_timeout(callback.as_ref().unchecked_ref(), ms);
-        Self { id, _callback: callback }
+        Self {
+            id,
+            _callback: callback,
+        }
     }
 }
 

@@ -25,7 +25,12 @@ impl<K: Copy + Eq + Hash, V> Lru<K, V> {
     /// Nothing yet.
     #[must_use]
     pub fn new(budget: u64) -> Self {
-        Self { entries: HashMap::new(), budget, weight: 0, clock: 0 }
+        Self {
+            entries: HashMap::new(),
+            budget,
+            weight: 0,
+            clock: 0,
+        }
     }
 
     /// Puts a value in, and others out if there is no room.
@@ -33,7 +38,15 @@ impl<K: Copy + Eq + Hash, V> Lru<K, V> {
         self.remove(&key);
         let used = self.tick();
         self.weight += weight;
-        self.entries.insert(key, Entry { value, weight, pinned, used });
+        self.entries.insert(
+            key,
+            Entry {
+                value,
+                weight,
+                pinned,
+                used,
+            },
+        );
         self.shrink();
     }
 
@@ -84,7 +97,9 @@ impl<K: Copy + Eq + Hash, V> Lru<K, V> {
     fn shrink(&mut self) {
         while self.weight > self.budget {
             let unpinned = self.entries.iter().filter(|(_, entry)| !entry.pinned);
-            let Some(oldest) = unpinned.min_by_key(|(_, entry)| entry.used).map(|(key, _)| *key)
+            let Some(oldest) = unpinned
+                .min_by_key(|(_, entry)| entry.used)
+                .map(|(key, _)| *key)
             else {
                 return;
             };

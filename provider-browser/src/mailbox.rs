@@ -24,7 +24,10 @@ impl<T> Clone for Mailbox<T> {
 
 impl<T> Default for Mailbox<T> {
     fn default() -> Self {
-        Self(Rc::new(RefCell::new(Inner { queue: VecDeque::new(), waiting: None })))
+        Self(Rc::new(RefCell::new(Inner {
+            queue: VecDeque::new(),
+            waiting: None,
+        })))
     }
 }
 

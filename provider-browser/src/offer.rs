@@ -12,7 +12,11 @@ pub const SLOTS_MAX: u16 = 256;
 pub fn memory_bytes(device_gib: f64, slots: u16) -> u64 {
     let known = device_gib.is_finite() && device_gib > 0.0;
     let slots = u64::from(slots.max(1));
-    let bytes = if known { (device_gib * GIB as f64 / 2.0) as u64 } else { slots * GIB };
+    let bytes = if known {
+        (device_gib * GIB as f64 / 2.0) as u64
+    } else {
+        slots * GIB
+    };
     bytes.min(slots * MEMORY_BYTES_MAX)
 }
 

@@ -108,7 +108,10 @@ impl Status {
     /// Notes something that went wrong.
     pub fn problem(&mut self, at_ms: u64, text: &str) {
         self.errors.truncate(PROBLEMS_MAX - 1);
-        self.errors.push_front(Problem { at_ms, text: shorten(text) });
+        self.errors.push_front(Problem {
+            at_ms,
+            text: shorten(text),
+        });
     }
 }
 
@@ -128,7 +131,11 @@ mod tests {
     #[test]
     fn commands_are_read_from_json() {
         let read = |text| serde_json::from_str::<Command>(text).unwrap();
-        let start = Command::Start { name: String::new(), slots: 2, token: String::new() };
+        let start = Command::Start {
+            name: String::new(),
+            slots: 2,
+            token: String::new(),
+        };
         assert_eq!(read(r#"{"do":"start","slots":2}"#), start);
         assert_eq!(read(r#"{"do":"leave"}"#), Command::Leave);
         assert!(serde_json::from_str::<Command>(r#"{"do":"start","slots":-1}"#).is_err());

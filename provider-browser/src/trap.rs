@@ -2,6 +2,8 @@
 
 use wasipool_shared::task::trap;
 
+/// What is in each frame of this module's own functions.
+const HOST: &str = "wasipool_browser";
 /// Frames of a backtrace that are worth reading.
 const FRAMES_MAX: usize = 32;
 
@@ -76,11 +78,15 @@ pub fn reason(thrown: &Thrown) -> String {
 }
 
 /// The names of the guest's functions in an engine's stack: the first run of
-/// wasm frames, as the host that called the guest follows after frames of
-/// JavaScript.
+/// wasm frames, without those of the host, which called the guest.
 fn backtrace(stack: &str) -> impl Iterator<Item = &str> {
-    let frames = stack.lines().map(str::trim).skip_while(|line| !is_wasm(line));
-    frames.take_while(|line| is_wasm(line)).filter_map(function_name)
+    let frames = stack
+        .lines()
+        .map(str::trim)
+        .skip_while(|line| !is_wasm(line));
+    frames
+        .take_while(|line| is_wasm(line) && !line.contains(HOST))
+        .filter_map(function_name)
 }
 
 fn is_wasm(line: &str) -> bool {
@@ -93,8 +99,16 @@ fn is_wasm(line: &str) -> bool {
 fn function_name(line: &str) -> Option<&str> {
     let name = match line.strip_prefix("at ") {
         Some(rest) => rest.rsplit_once(" (")?.0,
-        None => line.split_once("@http").or_else(|| line.split_once("@wasm"))?.0,
+        None => {
+            line.split_once("@http")
+                .or_else(|| line.split_once("@wasm"))?
+                .0
+        }
     };
+    // V8 puts the name of the module in front, which compilers make the file's.
+    let name = name
+        .split_once(".wasm.")
+        .map_or(name, |(_, function)| function);
     let unnamed = name.is_empty() || name.contains("wasm-function[");
     (!unnamed).then_some(name)
 }
@@ -104,7 +118,11 @@ mod tests {
     use super::*;
 
     fn thrown(name: &str, message: &str) -> Thrown {
-        Thrown { name: name.to_owned(), message: message.to_owned(), stack: String::new() }
+        Thrown {
+            name: name.to_owned(),
+            message: message.to_owned(),
+            stack: String::new(),
+        }
     }
 
     #[test]
@@ -117,7 +135,10 @@ mod tests {
             ("remainder by zero", trap::DIVIDE),
             ("divide result unrepresentable", trap::OVERFLOW),
             ("float unrepresentable in integer range", trap::CONVERSION),
-            ("null function or function signature mismatch", trap::INDIRECT_CALL),
+            (
+                "null function or function signature mismatch",
+                trap::INDIRECT_CALL,
+            ),
             ("table index is out of bounds", trap::TABLE),
             ("table access out of bounds", trap::TABLE),
             ("Maximum call stack size exceeded", trap::STACK),
@@ -134,22 +155,38 @@ mod tests {
             ("table index out of bounds", trap::TABLE),
             ("too much recursion", trap::STACK),
             // JavaScriptCore.
-            ("Unreachable code should not be executed (evaluating ...)", trap::UNREACHABLE),
+            (
+                "Unreachable code should not be executed (evaluating ...)",
+                trap::UNREACHABLE,
+            ),
             ("Out of bounds memory access (evaluating ...)", trap::MEMORY),
             ("Division by zero", trap::DIVIDE),
             ("Out of bounds trunc operation", trap::CONVERSION),
             ("Out of bounds call_indirect", trap::TABLE),
             ("call_indirect to a null table entry", trap::INDIRECT_CALL),
-            ("call_indirect to a signature that does not match", trap::INDIRECT_CALL),
+            (
+                "call_indirect to a signature that does not match",
+                trap::INDIRECT_CALL,
+            ),
         ] {
-            assert_eq!(word(&thrown("RuntimeError", message)), expected, "{message}");
+            assert_eq!(
+                word(&thrown("RuntimeError", message)),
+                expected,
+                "{message}"
+            );
         }
-        assert_eq!(word(&thrown("Exception", "wasm exception")), trap::EXCEPTION);
+        assert_eq!(
+            word(&thrown("Exception", "wasm exception")),
+            trap::EXCEPTION
+        );
     }
 
     #[test]
     fn what_has_no_word_is_quoted() {
-        assert_eq!(reason(&thrown("RuntimeError", "illegal cast")), "trap: illegal cast");
+        assert_eq!(
+            reason(&thrown("RuntimeError", "illegal cast")),
+            "trap: illegal cast"
+        );
         assert_eq!(reason(&Thrown::default()), "trap");
     }
 
@@ -158,18 +195,28 @@ mod tests {
         let v8 = "RuntimeError: unreachable\n    \
             at innermost (wasm://wasm/0a1b:wasm-function[0]:0x21)\n    \
             at wasm://wasm/0a1b:wasm-function[1]:0x25\n    \
-            at <main as T>::call (x) (wasm://wasm/0a1b:wasm-function[2]:0x28)\n    \
+            at guest.wasm.<main as T>::call (x) (wasm://wasm/0a1b:wasm-function[2]:0x28)\n    \
             at http://127.0.0.1:1/wasipool_browser.js:1:2\n    \
             at host_run (http://127.0.0.1:1/wasipool_browser_bg.wasm:wasm-function[9]:0x9)";
         let mut trapped = thrown("RuntimeError", "unreachable");
         trapped.stack = v8.to_owned();
-        let expected =
-            format!("{}\n  at innermost\n  at <main as T>::call (x)", trap::UNREACHABLE);
+        let expected = format!(
+            "{}\n  at innermost\n  at <main as T>::call (x)",
+            trap::UNREACHABLE
+        );
         assert_eq!(reason(&trapped), expected);
         let firefox = "innermost@http://127.0.0.1:1/runner.js:wasm-function[0]:0x21\n\
             @http://127.0.0.1:1/runner.js:wasm-function[1]:0x25\n\
             middle@http://127.0.0.1:1/runner.js:wasm-function[2]:0x25\n\
             run@http://127.0.0.1:1/wasipool_browser.js:1:2\n";
+        trapped.stack = "RuntimeError: memory access out of bounds\n    \
+            at wasipool_browser.wasm.run (http://x/wasipool_browser_bg.wasm:wasm-function[9]:0x9)"
+            .to_owned();
+        assert_eq!(
+            reason(&trapped),
+            trap::UNREACHABLE,
+            "the host is no part of it"
+        );
         trapped.stack = firefox.to_owned();
         let expected = format!("{}\n  at innermost\n  at middle", trap::UNREACHABLE);
         assert_eq!(reason(&trapped), expected);

@@ -27,19 +27,18 @@ const figure = (text) => element('td', 'number', text);
 
 function providerRow(it) {
   const row = element('tr', '');
-  const busy = it.busy ?? 0;
-  const name = element('td', 'name',
-    element('span', `state ${busy > 0 ? 'busy' : 'good'}`, it.name ?? it.id ?? '–'));
-  if (it.agent) name.append(element('div', 'soft small', it.agent));
-  const memory = it.memory_bytes ?? it.memory;
+  const look = it.state === 'ready' ? (it.busy > 0 ? 'busy' : 'good') : 'warn';
+  const state = it.state === 'ready' ? '' : `${it.state} · `;
   const trip = it.round_trip_ms;
   row.append(
-    name,
-    cell(it.kind ?? '–'),
-    figure(`${number(busy)} / ${number(it.slots)}`),
+    element('td', 'name',
+      element('span', `state ${look}`, it.name),
+      element('div', 'soft small', state + it.agent)),
+    cell(it.kind),
+    figure(`${number(it.busy)} / ${number(it.slots)}`),
     figure(speed(it.speed)),
-    figure(bytes(memory)),
-    figure(number(it.tasks_done ?? 0)),
+    figure(bytes(it.memory)),
+    figure(number(it.tasks_done)),
     figure(Number.isFinite(trip) ? `${trip.toFixed(trip < 10 ? 1 : 0)} ms` : '–'),
   );
   return row;
@@ -47,19 +46,19 @@ function providerRow(it) {
 
 function jobRow(job) {
   const row = element('tr', '');
-  const title = element('td', 'name', job.name || job.module?.ref || job.id);
+  const title = element('td', 'name', job.name || job.module.ref);
   title.append(element('div', 'soft small mono', job.id));
-  const part = Math.min(1, Math.max(0, job.progress ?? 0));
+  const part = Math.min(1, Math.max(0, job.progress));
   const bar = element('progress', '');
   bar.max = 1;
   bar.value = part;
   bar.setAttribute('aria-label', `Progress of ${job.name || job.id}`);
-  const counts = Object.entries(job.counts ?? {}).filter(([, count]) => count > 0);
+  const counts = Object.entries(job.counts).filter(([, count]) => count > 0);
   const counted = counts.map(([state, count]) => `${number(count)} ${state.replaceAll('_', ' ')}`);
   const going = job.state === 'running' || job.state === 'queued';
   row.append(
     title,
-    cell(element('span', `state ${STATES[job.state] ?? ''}`, job.state ?? '–')),
+    cell(element('span', `state ${STATES[job.state] ?? ''}`, job.state)),
     cell(bar, element('div', 'soft small',
       `${Math.floor(part * 100)} % of ${plural(job.tasks, 'task', 'tasks')}`
       + (counted.length ? ` · ${counted.join(', ')}` : ''))),
@@ -71,20 +70,18 @@ function jobRow(job) {
 
 function show(providers, stats, jobs) {
   byId('unreachable').hidden = true;
-  const people = providers.items ?? [];
-  const sum = (of) => people.reduce((total, it) => total + (of(it) ?? 0), 0);
-  setText(byId('figure-providers'), number(people.length));
-  setText(byId('figure-slots'), `${number(sum((it) => it.busy))} / ${number(sum((it) => it.slots))}`);
-  const tasks = stats.tasks ?? stats;
-  setText(byId('figure-running'), number(tasks.running));
-  setText(byId('figure-queued'), number(tasks.queued));
-  setText(byId('figure-done'), number(tasks.done ?? tasks.ended));
+  const people = providers.items;
+  setText(byId('figure-providers'), number(stats.providers));
+  setText(byId('figure-slots'), `${number(stats.busy)} / ${number(stats.slots)}`);
+  setText(byId('figure-running'), number(stats.running));
+  setText(byId('figure-queued'), number(stats.queued));
+  setText(byId('figure-done'), number(stats.ended));
 
   byId('no-providers').hidden = people.length > 0;
   byId('providers').hidden = people.length === 0;
   byId('provider-rows').replaceChildren(...people.map(providerRow));
 
-  const list = jobs.items ?? [];
+  const list = jobs.items;
   byId('no-jobs').hidden = list.length > 0;
   byId('jobs').hidden = list.length === 0;
   byId('job-rows').replaceChildren(...list.map(jobRow));

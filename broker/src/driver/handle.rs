@@ -75,19 +75,54 @@ pub struct Finished {
 /// What happened, for the driver to put in order.
 #[derive(Debug)]
 pub(super) enum Command {
-    Submit { job: JobId, new: Box<NewJob>, reply: Option<oneshot::Sender<TaskRecord>> },
-    Cancel { job: JobId, reply: Option<oneshot::Sender<bool>> },
+    Submit {
+        job: JobId,
+        new: Box<NewJob>,
+        reply: Option<oneshot::Sender<TaskRecord>>,
+    },
+    Cancel {
+        job: JobId,
+        reply: Option<oneshot::Sender<bool>>,
+    },
     Join(Box<Joined>),
-    Capacity { provider: ProviderId, capacity: Capacity },
-    RoundTrip { provider: ProviderId, micros: u32 },
-    Drain { provider: ProviderId },
-    Leave { provider: ProviderId, reason: String },
-    Finished { provider: ProviderId, finished: Box<Finished> },
-    Failed { provider: ProviderId, attempt: AttemptId, fault: Fault },
-    Returned { provider: ProviderId, attempt: AttemptId },
-    Providers { reply: oneshot::Sender<Vec<ProviderView>> },
-    Stats { reply: oneshot::Sender<StatsView> },
-    JobLoad { job: JobId, reply: oneshot::Sender<Option<JobLoad>> },
+    Capacity {
+        provider: ProviderId,
+        capacity: Capacity,
+    },
+    RoundTrip {
+        provider: ProviderId,
+        micros: u32,
+    },
+    Drain {
+        provider: ProviderId,
+    },
+    Leave {
+        provider: ProviderId,
+        reason: String,
+    },
+    Finished {
+        provider: ProviderId,
+        finished: Box<Finished>,
+    },
+    Failed {
+        provider: ProviderId,
+        attempt: AttemptId,
+        fault: Fault,
+    },
+    Returned {
+        provider: ProviderId,
+        attempt: AttemptId,
+    },
+    Providers {
+        reply: oneshot::Sender<Vec<ProviderView>>,
+    },
+    Stats {
+        reply: oneshot::Sender<StatsView>,
+    },
+    JobLoad {
+        job: JobId,
+        reply: oneshot::Sender<Option<JobLoad>>,
+    },
 }
 
 /// Talks to the driver; cheap to clone.
@@ -108,14 +143,20 @@ pub(super) struct Waiting {
 
 impl Waiting {
     pub(super) fn new(limit: u64) -> Self {
-        Self { tasks: Arc::default(), limit }
+        Self {
+            tasks: Arc::default(),
+            limit,
+        }
     }
 
     fn reserve(&self, tasks: u64) -> Result<(), SubmitError> {
         let waiting = self.tasks.fetch_add(tasks, Ordering::Relaxed);
         if waiting.saturating_add(tasks) > self.limit {
             self.release(tasks);
-            return Err(SubmitError::QueueFull { waiting, limit: self.limit });
+            return Err(SubmitError::QueueFull {
+                waiting,
+                limit: self.limit,
+            });
         }
         Ok(())
     }
@@ -138,8 +179,15 @@ impl Handle {
             self.waiting.release(tasks);
             return Err(SubmitError::Store(error.to_string()));
         }
-        let command = Command::Submit { job, new: Box::new(new), reply: None };
-        self.commands.send(command).await.map_err(|_| SubmitError::Stopped)?;
+        let command = Command::Submit {
+            job,
+            new: Box::new(new),
+            reply: None,
+        };
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| SubmitError::Stopped)?;
         Ok(job)
     }
 
@@ -152,9 +200,19 @@ impl Handle {
         self.waiting.reserve(u64::from(new.tasks.len()))?;
         let job = self.clock.job_id();
         let (reply, result) = oneshot::channel();
-        let command = Command::Submit { job, new: Box::new(new), reply: Some(reply) };
-        self.commands.send(command).await.map_err(|_| SubmitError::Stopped)?;
-        let mut guard = CancelOnDrop { handle: self, job: Some(job) };
+        let command = Command::Submit {
+            job,
+            new: Box::new(new),
+            reply: Some(reply),
+        };
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| SubmitError::Stopped)?;
+        let mut guard = CancelOnDrop {
+            handle: self,
+            job: Some(job),
+        };
         let record = result.await.map_err(|_| SubmitError::Stopped)?;
         guard.job = None;
         Ok((job, record))
@@ -162,12 +220,19 @@ impl Handle {
 
     /// Cancels a job; false if it is unknown or has ended.
     pub async fn cancel(&self, job: JobId) -> bool {
-        self.ask(|reply| Command::Cancel { job, reply: Some(reply) }).await.unwrap_or(false)
+        self.ask(|reply| Command::Cancel {
+            job,
+            reply: Some(reply),
+        })
+        .await
+        .unwrap_or(false)
     }
 
     /// The pool as it is now.
     pub async fn providers(&self) -> Vec<ProviderView> {
-        self.ask(|reply| Command::Providers { reply }).await.unwrap_or_default()
+        self.ask(|reply| Command::Providers { reply })
+            .await
+            .unwrap_or_default()
     }
 
     /// What the broker does as a whole; nothing if it stops.
@@ -177,7 +242,9 @@ impl Handle {
 
     /// Where a job's tasks are; nothing if it is unknown or has ended.
     pub async fn job_load(&self, job: JobId) -> Option<JobLoad> {
-        self.ask(|reply| Command::JobLoad { job, reply }).await.flatten()
+        self.ask(|reply| Command::JobLoad { job, reply })
+            .await
+            .flatten()
     }
 
     /// A provider is in.
@@ -207,12 +274,21 @@ impl Handle {
 
     /// A guest has ended at a provider.
     pub async fn finished(&self, provider: ProviderId, finished: Finished) {
-        self.tell(Command::Finished { provider, finished: Box::new(finished) }).await;
+        self.tell(Command::Finished {
+            provider,
+            finished: Box::new(finished),
+        })
+        .await;
     }
 
     /// An attempt has failed by the provider's fault.
     pub async fn failed(&self, provider: ProviderId, attempt: AttemptId, fault: Fault) {
-        self.tell(Command::Failed { provider, attempt, fault }).await;
+        self.tell(Command::Failed {
+            provider,
+            attempt,
+            fault,
+        })
+        .await;
     }
 
     /// A provider gives back what it hasn't started.

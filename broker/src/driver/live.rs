@@ -88,9 +88,14 @@ impl Tries {
 
     /// Notes how an attempt ended; false if it isn't known to be under way.
     pub(super) fn end(&mut self, attempt: AttemptId, now_ms: f64, end: TryEnd) -> bool {
-        let Some(task) = self.by_attempt.remove(&attempt) else { return false };
+        let Some(task) = self.by_attempt.remove(&attempt) else {
+            return false;
+        };
         let tries = self.tasks.get_mut(&task);
-        let mut open = tries.into_iter().flatten().filter(|known| known.attempt == attempt);
+        let mut open = tries
+            .into_iter()
+            .flatten()
+            .filter(|known| known.attempt == attempt);
         open.next().is_some_and(|known| {
             known.end = Some((now_ms, end));
             true

@@ -19,7 +19,7 @@ mod record;
 pub mod run;
 pub mod view;
 
-pub use handle::{Handle, SubmitError};
 pub use crate::core::Requires;
+pub use handle::{Handle, SubmitError};
 pub use new_job::{ModuleInfo, NewJob, Tasks};
 pub use view::{JobLoad, ProviderView, StatsView};

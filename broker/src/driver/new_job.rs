@@ -26,7 +26,10 @@ impl ModuleInfo {
     /// Its address and size.
     #[must_use]
     pub fn blob(&self) -> BlobRef {
-        BlobRef { digest: self.digest, size: self.size }
+        BlobRef {
+            digest: self.digest,
+            size: self.size,
+        }
     }
 }
 
@@ -81,9 +84,11 @@ impl Tasks {
     pub fn memory_bytes(&self) -> u64 {
         match self {
             Self::Count { spec, .. } => spec.limits.memory_bytes,
-            Self::Each(tasks) => {
-                tasks.iter().map(|spec| spec.limits.memory_bytes).max().unwrap_or_default()
-            }
+            Self::Each(tasks) => tasks
+                .iter()
+                .map(|spec| spec.limits.memory_bytes)
+                .max()
+                .unwrap_or_default(),
         }
     }
 }

@@ -9,9 +9,7 @@ use super::handle::Finished;
 use super::live::{Try, TryEnd};
 use crate::clock::Clock;
 use crate::core::End;
-use crate::store::{
-    ArtifactRecord, ProviderRef, TaskRecord, TaskState, TaskTiming, TraceStep,
-};
+use crate::store::{ArtifactRecord, ProviderRef, TaskRecord, TaskState, TaskTiming, TraceStep};
 
 /// What two results must have in common to be equal: outcome, stdout, stderr
 /// and artifacts, byte for byte. Time and place don't count; neither does a
@@ -19,9 +17,9 @@ use crate::store::{
 pub(super) fn fingerprint(finished: &Finished) -> Digest {
     let mut hasher = Hasher::default();
     let outcome = match &finished.outcome {
-        Outcome::Trapped { reason } => {
-            Outcome::Trapped { reason: reason.lines().next().unwrap_or_default().to_owned() }
-        }
+        Outcome::Trapped { reason } => Outcome::Trapped {
+            reason: reason.lines().next().unwrap_or_default().to_owned(),
+        },
         outcome => outcome.clone(),
     };
     let mut add = |bytes: &[u8]| {
@@ -47,7 +45,10 @@ pub(super) fn record(
     attempts: u32,
     tries: Vec<Try>,
 ) -> TaskRecord {
-    let mut trace = vec![step(clock, created_ms, "received"), step(clock, created_ms, "queued")];
+    let mut trace = vec![
+        step(clock, created_ms, "received"),
+        step(clock, created_ms, "queued"),
+    ];
     for known in &tries {
         trace_try(clock, known, &mut trace);
     }
@@ -89,7 +90,9 @@ fn ended(record: &mut TaskRecord, state: TaskState, reason: Option<&str>) {
 }
 
 fn fill(record: &mut TaskRecord, won: Try, created_ms: f64) {
-    let Some((_, TryEnd::Finished(finished))) = won.end else { return };
+    let Some((_, TryEnd::Finished(finished))) = won.end else {
+        return;
+    };
     record.provider = Some(ProviderRef {
         id: won.provider.id,
         name: won.provider.name.clone(),
@@ -98,7 +101,11 @@ fn fill(record: &mut TaskRecord, won: Try, created_ms: f64) {
     let (state, reason) = match finished.outcome {
         Outcome::Exited(code) => {
             record.exit_code = Some(code);
-            if code == 0 { (TaskState::Succeeded, None) } else { (TaskState::Failed, None) }
+            if code == 0 {
+                (TaskState::Succeeded, None)
+            } else {
+                (TaskState::Failed, None)
+            }
         }
         Outcome::Trapped { reason } => (TaskState::Trapped, Some(reason)),
         Outcome::TimedOut => (TaskState::TimedOut, None),
@@ -114,7 +121,11 @@ fn fill(record: &mut TaskRecord, won: Try, created_ms: f64) {
     record.stderr = finished.stderr;
     let artifact = |(path, bytes): (String, Bytes)| {
         let digest = Digest::of(&bytes);
-        ArtifactRecord { path, bytes, digest }
+        ArtifactRecord {
+            path,
+            bytes,
+            digest,
+        }
     };
     record.artifacts = finished.artifacts.into_iter().map(artifact).collect();
     let ms = |micros: u64| micros as f64 / 1e3;
@@ -143,7 +154,9 @@ fn trace_try(clock: Clock, known: &Try, trace: &mut Vec<TraceStep>) {
     };
     let named = format!("{} ({})", known.provider.name, known.provider.kind.as_str());
     trace.push(of_try(known.sent_ms, "sent", Some(named)));
-    let Some((ended_ms, end)) = &known.end else { return };
+    let Some((ended_ms, end)) = &known.end else {
+        return;
+    };
     match end {
         TryEnd::Finished(finished) => {
             // The provider's clock is another one: only durations are taken.

@@ -42,7 +42,12 @@ pub struct Driver {
 impl Driver {
     /// A driver and the handle to talk to it.
     #[must_use]
-    pub fn new(config: Config, queued_tasks_max: u64, store: Store, clock: Clock) -> (Self, Handle) {
+    pub fn new(
+        config: Config,
+        queued_tasks_max: u64,
+        store: Store,
+        clock: Clock,
+    ) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let waiting = Waiting::new(queued_tasks_max);
         let handle = Handle {
@@ -101,7 +106,9 @@ impl Driver {
 
     async fn write_results(&mut self) {
         if !self.done.is_empty() {
-            self.store.finish_tasks(std::mem::take(&mut self.done)).await;
+            self.store
+                .finish_tasks(std::mem::take(&mut self.done))
+                .await;
         }
     }
 
@@ -124,13 +131,18 @@ impl Driver {
             }
             Command::Drain { provider } => self.tell_core(Event::Drain { provider }),
             Command::Leave { provider, reason } => {
-                self.tries.end_all_at(provider, self.clock.precise_ms(), &reason);
+                self.tries
+                    .end_all_at(provider, self.clock.precise_ms(), &reason);
                 self.tell_core(Event::Leave { provider });
                 self.providers.remove(&provider);
                 metrics::gauge!("wasipool_providers").set(self.providers.len() as f64);
             }
             Command::Finished { provider, finished } => self.finished(provider, finished),
-            Command::Failed { provider, attempt, fault } => {
+            Command::Failed {
+                provider,
+                attempt,
+                fault,
+            } => {
                 let reason = fault.reason().to_owned();
                 tracing::warn!(%provider, %attempt, reason, "an attempt failed by the provider's fault");
                 let end = TryEnd::Failed(reason.clone());
@@ -171,13 +183,24 @@ impl Driver {
             placement_timeout_ms: new.placement_timeout_ms,
         };
         let created_ms = self.clock.precise_ms();
-        self.jobs.insert(job, LiveJob { new, created_ms, reply });
+        self.jobs.insert(
+            job,
+            LiveJob {
+                new,
+                created_ms,
+                reply,
+            },
+        );
         self.tell_core(Event::Submit { job, spec });
     }
 
     fn join(&mut self, joined: Joined) {
         let provider = joined.provider;
-        let label = Label { id: provider, name: joined.name, kind: joined.kind };
+        let label = Label {
+            id: provider,
+            name: joined.name,
+            kind: joined.kind,
+        };
         let live = LiveProvider {
             label: Arc::new(label),
             agent: joined.agent,
@@ -207,7 +230,13 @@ impl Driver {
             succeeded: finished.outcome == Outcome::Exited(0),
             fingerprint: quorum.then(|| record::fingerprint(&finished)),
         };
-        self.attempt_over(provider, attempt, TryEnd::Finished(finished), verdict, run_us);
+        self.attempt_over(
+            provider,
+            attempt,
+            TryEnd::Finished(finished),
+            verdict,
+            run_us,
+        );
     }
 
     fn attempt_over(
@@ -219,7 +248,12 @@ impl Driver {
         run_us: u64,
     ) {
         self.tries.end(attempt, self.clock.precise_ms(), end);
-        self.tell_core(Event::Ended { provider, attempt, verdict, run_us });
+        self.tell_core(Event::Ended {
+            provider,
+            attempt,
+            verdict,
+            run_us,
+        });
     }
 
     fn tell_core(&mut self, event: Event) {
@@ -233,14 +267,23 @@ impl Driver {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Assign { provider, attempt, task } => self.assign(provider, attempt, task),
+            Effect::Assign {
+                provider,
+                attempt,
+                task,
+            } => self.assign(provider, attempt, task),
             Effect::Revoke { provider, attempt } => {
-                self.tries.end(attempt, self.clock.precise_ms(), TryEnd::Revoked);
+                self.tries
+                    .end(attempt, self.clock.precise_ms(), TryEnd::Revoked);
                 if let Some(live) = self.providers.get(&provider) {
                     live.outbox.push(&ToProvider::Revoke(attempt));
                 }
             }
-            Effect::TaskEnded { task, end, attempts } => self.task_ended(task, end, attempts),
+            Effect::TaskEnded {
+                task,
+                end,
+                attempts,
+            } => self.task_ended(task, end, attempts),
             Effect::JobEnded { job, .. } => {
                 self.jobs.remove(&job);
             }
@@ -253,8 +296,7 @@ impl Driver {
     }
 
     fn assign(&mut self, provider: ProviderId, attempt: AttemptId, task: TaskId) {
-        let (Some(job), Some(live)) =
-            (self.jobs.get(&task.job), self.providers.get_mut(&provider))
+        let (Some(job), Some(live)) = (self.jobs.get(&task.job), self.providers.get_mut(&provider))
         else {
             return tracing::error!(%provider, %task, "the core assigned what the driver doesn't know");
         };
@@ -278,7 +320,12 @@ impl Driver {
                 end: None,
             },
         );
-        live.outbox.push(&ToProvider::Assign(Assignment { attempt, task, module, spec }));
+        live.outbox.push(&ToProvider::Assign(Assignment {
+            attempt,
+            task,
+            module,
+            spec,
+        }));
     }
 
     fn task_ended(&mut self, task: TaskId, end: End, attempts: u32) {
@@ -302,7 +349,9 @@ impl Driver {
         let now_ms = self.clock.now_ms();
         let view = |seen: crate::core::ProviderView| {
             let live = self.providers.get(&seen.provider)?;
-            let cooled_down = seen.cooled_down_until_ms.is_some_and(|until_ms| until_ms > now_ms);
+            let cooled_down = seen
+                .cooled_down_until_ms
+                .is_some_and(|until_ms| until_ms > now_ms);
             let state = match () {
                 () if seen.draining => "draining",
                 () if cooled_down => "cooled-down",

@@ -97,7 +97,8 @@ impl From<&Config> for Limits {
         Self {
             request_json_bytes: usize::try_from(config.request_max).unwrap_or(usize::MAX),
             job_tasks: config.job_tasks_max,
-            ..Self::default()
+            run_placement_timeout_ms: u64::try_from(config.run_placement_timeout.as_millis())
+                .unwrap_or(u64::MAX),
         }
     }
 }

@@ -87,14 +87,21 @@ impl Assembler {
     }
 
     fn complete(&mut self, attempt: AttemptId) -> Result<Option<Finished>, AssembleError> {
-        let Some(ended) = self.outcomes.get(&attempt) else { return Ok(None) };
+        let Some(ended) = self.outcomes.get(&attempt) else {
+            return Ok(None);
+        };
         let parts = self.parts.get(&attempt);
         for (part, size) in announced(ended) {
             match parts.and_then(|parts| parts.get(&part)) {
                 Some(bytes) if bytes.len() as u64 == size => {}
                 Some(bytes) => {
                     let got = bytes.len() as u64;
-                    return Err(AssembleError::Size { attempt, part, got, announced: size });
+                    return Err(AssembleError::Size {
+                        attempt,
+                        part,
+                        got,
+                        announced: size,
+                    });
                 }
                 None => return Ok(None),
             }
@@ -102,7 +109,9 @@ impl Assembler {
         let mut parts = self.parts.remove(&attempt).unwrap_or_default();
         self.count -= parts.len() + 1;
         self.bytes -= parts.values().map(|bytes| bytes.len() as u64).sum::<u64>();
-        let Some(ended) = self.outcomes.remove(&attempt) else { return Ok(None) };
+        let Some(ended) = self.outcomes.remove(&attempt) else {
+            return Ok(None);
+        };
         let mut bytes = |part, output| match output {
             Output::Inline(bytes) => bytes,
             Output::Stream { .. } => parts.remove(&part).unwrap_or_default(),
@@ -110,7 +119,10 @@ impl Assembler {
         let stdout = bytes(OutputPart::Stdout, ended.stdout);
         let stderr = bytes(OutputPart::Stderr, ended.stderr);
         let artifacts = (0..).zip(ended.artifacts).map(|(index, artifact)| {
-            (artifact.path, bytes(OutputPart::Artifact(index), artifact.content))
+            (
+                artifact.path,
+                bytes(OutputPart::Artifact(index), artifact.content),
+            )
         });
         Ok(Some(Finished {
             attempt,
@@ -125,13 +137,18 @@ impl Assembler {
 
 /// The outputs of an outcome that come on streams, with their sizes.
 fn announced(ended: &Ended) -> impl Iterator<Item = (OutputPart, u64)> {
-    let own = [(OutputPart::Stdout, &ended.stdout), (OutputPart::Stderr, &ended.stderr)];
+    let own = [
+        (OutputPart::Stdout, &ended.stdout),
+        (OutputPart::Stderr, &ended.stderr),
+    ];
     let artifacts = (0..).zip(&ended.artifacts);
     let artifacts = artifacts.map(|(index, file)| (OutputPart::Artifact(index), &file.content));
-    own.into_iter().chain(artifacts).filter_map(|(part, output)| match output {
-        Output::Inline(_) => None,
-        Output::Stream { size } => Some((part, *size)),
-    })
+    own.into_iter()
+        .chain(artifacts)
+        .filter_map(|(part, output)| match output {
+            Output::Inline(_) => None,
+            Output::Stream { size } => Some((part, *size)),
+        })
 }
 
 #[cfg(test)]
@@ -148,14 +165,24 @@ mod tests {
             outcome: Outcome::Exited(0),
             stdout: Output::Stream { size: 3 },
             stderr: Output::Inline(Bytes::from_static(b"small")),
-            artifacts: vec![Artifact { path: "a".into(), content: Output::Stream { size: 1 } }],
+            artifacts: vec![Artifact {
+                path: "a".into(),
+                content: Output::Stream { size: 1 },
+            }],
             timing: Timing::default(),
         }
     }
 
     #[test]
     fn parts_and_outcome_come_in_any_order() {
-        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for order in [
+            [0, 1, 2],
+            [0, 2, 1],
+            [1, 0, 2],
+            [1, 2, 0],
+            [2, 0, 1],
+            [2, 1, 0],
+        ] {
             let mut assembler = Assembler::default();
             let mut done = Vec::new();
             for what in order {
@@ -167,20 +194,42 @@ mod tests {
                 done.push(finished.unwrap());
             }
             let finished = done.pop().flatten().expect("complete with the last");
-            assert!(done.iter().all(Option::is_none), "{order:?}: not before the last");
+            assert!(
+                done.iter().all(Option::is_none),
+                "{order:?}: not before the last"
+            );
             assert_eq!(finished.stdout, "out");
             assert_eq!(finished.stderr, "small");
-            assert_eq!(finished.artifacts, [("a".to_owned(), Bytes::from_static(b"A"))]);
-            assert_eq!((assembler.count, assembler.bytes), (0, 0), "nothing is kept");
+            assert_eq!(
+                finished.artifacts,
+                [("a".to_owned(), Bytes::from_static(b"A"))]
+            );
+            assert_eq!(
+                (assembler.count, assembler.bytes),
+                (0, 0),
+                "nothing is kept"
+            );
         }
     }
 
     #[test]
     fn another_size_than_announced_breaks_the_rules() {
         let mut assembler = Assembler::default();
-        assembler.on_part(ATTEMPT, OutputPart::Stdout, Bytes::from_static(b"four")).unwrap();
+        assembler
+            .on_part(ATTEMPT, OutputPart::Stdout, Bytes::from_static(b"four"))
+            .unwrap();
         let error = assembler.on_ended(ended()).unwrap_err();
-        assert!(matches!(error, AssembleError::Size { got: 4, announced: 3, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                AssembleError::Size {
+                    got: 4,
+                    announced: 3,
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 
     #[test]

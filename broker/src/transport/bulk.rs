@@ -48,9 +48,14 @@ pub async fn receive(mut stream: RecvStream) -> Result<(BulkHeader, Bytes), Bulk
         if filled == size {
             break;
         }
-        body.resize((filled * 2).clamp(FIRST_CHUNK_BYTES, size.max(1)).min(size), 0);
+        body.resize(
+            (filled * 2).clamp(FIRST_CHUNK_BYTES, size.max(1)).min(size),
+            0,
+        );
         let read = stream.read(&mut body[filled..]).await.map_err(broken)?;
-        let Some(read) = read else { return Err(WireError::Cut.into()) };
+        let Some(read) = read else {
+            return Err(WireError::Cut.into());
+        };
         body.truncate(filled + read);
     }
     match stream.read(&mut [0]).await.map_err(broken)? {
@@ -64,7 +69,9 @@ pub async fn receive(mut stream: RecvStream) -> Result<(BulkHeader, Bytes), Bulk
 /// # Errors
 /// If the connection breaks.
 pub async fn send_message(connection: &Connection, encoded: Vec<u8>) -> Result<(), BulkError> {
-    let header = BulkHeader::Message { size: encoded.len() as u64 };
+    let header = BulkHeader::Message {
+        size: encoded.len() as u64,
+    };
     send(connection, header, &encoded).await
 }
 
@@ -81,7 +88,12 @@ pub async fn send_blob(
 }
 
 async fn send(connection: &Connection, header: BulkHeader, body: &[u8]) -> Result<(), BulkError> {
-    let mut stream = connection.open_uni().await.map_err(broken)?.await.map_err(broken)?;
+    let mut stream = connection
+        .open_uni()
+        .await
+        .map_err(broken)?
+        .await
+        .map_err(broken)?;
     stream.write_all(&header.encode()?).await.map_err(broken)?;
     stream.write_all(body).await.map_err(broken)?;
     stream.finish().await.map_err(broken)

@@ -40,7 +40,11 @@ pub struct Announce(Arc<Mutex<TransportView>>);
 impl Announce {
     pub(super) fn new(url: String, certificate_hashes: Vec<[u8; 32]>) -> Self {
         let VersionRange { min, max } = VersionRange::OURS;
-        let view = TransportView { url, certificate_hashes, protocol: [min, max] };
+        let view = TransportView {
+            url,
+            certificate_hashes,
+            protocol: [min, max],
+        };
         Self(Arc::new(Mutex::new(view)))
     }
 
@@ -74,7 +78,10 @@ pub(super) struct Renewal {
 
 impl Renewal {
     pub(super) fn new(made_ms: u64) -> Self {
-        Self { made_ms, next_made_ms: None }
+        Self {
+            made_ms,
+            next_made_ms: None,
+        }
     }
 
     /// What is due at `now_ms`, if anything; call again until nothing is.
@@ -102,7 +109,11 @@ pub(super) fn self_made(names: &[String]) -> anyhow::Result<Identity> {
 
 /// The hash by which a browser knows a certificate.
 pub(super) fn hash(identity: &Identity) -> Option<[u8; 32]> {
-    identity.certificate_chain().as_slice().first().map(|leaf| *leaf.hash().as_ref())
+    identity
+        .certificate_chain()
+        .as_slice()
+        .first()
+        .map(|leaf| *leaf.hash().as_ref())
 }
 
 #[cfg(test)]

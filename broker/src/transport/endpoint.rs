@@ -98,7 +98,11 @@ impl Transport {
         stopping: CancellationToken,
     ) -> anyhow::Result<Self> {
         let address = settings.address;
-        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+        let mut names = vec![
+            "localhost".to_owned(),
+            "127.0.0.1".to_owned(),
+            "::1".to_owned(),
+        ];
         if !address.ip().is_unspecified() && !address.ip().is_loopback() {
             names.push(address.ip().to_string());
         }
@@ -106,7 +110,11 @@ impl Transport {
         let (identity, hashes) = match &settings.certificate {
             Some((chain, key)) => {
                 let identity = Identity::load_pemfiles(chain, key).await.with_context(|| {
-                    format!("the certificate {} or its key {}", chain.display(), key.display())
+                    format!(
+                        "the certificate {} or its key {}",
+                        chain.display(),
+                        key.display()
+                    )
                 })?;
                 (identity, Vec::new())
             }
@@ -121,17 +129,33 @@ impl Transport {
         let config = server_config(socket, identity, settings.idle)?;
         let endpoint = Endpoint::server(config)?;
         let local = endpoint.local_addr()?;
-        let host = settings.public_host.clone().unwrap_or_else(|| match local.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
-            IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
-        });
+        let host = settings
+            .public_host
+            .clone()
+            .unwrap_or_else(|| match local.ip() {
+                IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+                IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
+                IpAddr::V4(ip) => ip.to_string(),
+                IpAddr::V6(ip) => format!("[{ip}]"),
+            });
         let url = format!("https://{host}:{}{}", local.port(), wire::PATH);
         let announce = Announce::new(url, hashes);
         let seats = Arc::new(Semaphore::new(settings.providers_max));
-        let shared = Shared { driver, store, tickets, clock, settings, stopping, seats };
-        Ok(Self { endpoint, shared: Arc::new(shared), announce, names })
+        let shared = Shared {
+            driver,
+            store,
+            tickets,
+            clock,
+            settings,
+            stopping,
+            seats,
+        };
+        Ok(Self {
+            endpoint,
+            shared: Arc::new(shared),
+            announce,
+            names,
+        })
     }
 
     /// What providers are told.
@@ -164,7 +188,10 @@ impl Transport {
         loop {
             let incoming = self.endpoint.accept().await;
             let Ok(seat) = self.shared.seats.clone().try_acquire_owned() else {
-                tracing::warn!(limit = self.shared.settings.providers_max, "no more providers");
+                tracing::warn!(
+                    limit = self.shared.settings.providers_max,
+                    "no more providers"
+                );
                 incoming.refuse();
                 continue;
             };
@@ -224,7 +251,11 @@ impl Transport {
 
 fn bind_socket(address: SocketAddr) -> std::io::Result<UdpSocket> {
     use socket2::{Domain, Protocol, Socket, Type};
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
     // The kernel may give less: then bursts cost losses, nothing else.
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
@@ -244,7 +275,10 @@ fn server_config(
     // Tables in each session are sized by these.
     quic.max_concurrent_bidi_streams(BIDI_STREAMS_MAX.into());
     quic.max_concurrent_uni_streams((BULK_STREAMS_MAX + H3_UNI_STREAMS).into());
-    quic.max_idle_timeout(Some(idle.try_into().context("the session idle time is too long")?));
+    quic.max_idle_timeout(Some(
+        idle.try_into()
+            .context("the session idle time is too long")?,
+    ));
     let config = ServerConfig::builder().with_bind_socket(socket);
     Ok(config.with_custom_transport(identity, quic).build())
 }

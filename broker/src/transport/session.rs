@@ -78,7 +78,11 @@ impl Control {
     async fn next(&mut self) -> Result<Option<Bytes>, String> {
         let mut buffer = Vec::new();
         loop {
-            if let Some(frame) = self.frames.next_frame().map_err(|error| error.to_string())? {
+            if let Some(frame) = self
+                .frames
+                .next_frame()
+                .map_err(|error| error.to_string())?
+            {
                 return Ok(Some(frame));
             }
             buffer.resize(READ_BYTES, 0);
@@ -95,9 +99,18 @@ impl Control {
 }
 
 async fn greet(connection: &Connection) -> Result<Greeting, String> {
-    let (send, stream) = connection.accept_bi().await.map_err(|error| error.to_string())?;
-    let mut control = Control { stream, frames: FrameReader::default() };
-    let frame = control.next().await?.ok_or("the control stream ended before the hello")?;
+    let (send, stream) = connection
+        .accept_bi()
+        .await
+        .map_err(|error| error.to_string())?;
+    let mut control = Control {
+        stream,
+        frames: FrameReader::default(),
+    };
+    let frame = control
+        .next()
+        .await?
+        .ok_or("the control stream ended before the hello")?;
     // The versions come first and never change their encoding, so that even a
     // hello of another version can be answered.
     let hello = match decode_one::<Hello>(&frame) {
@@ -127,13 +140,20 @@ fn wrong_version(range: VersionRange) -> Option<Refuse> {
             ours.max,
             range.min,
             range.max,
-            if range.max < ours.min { "provider" } else { "broker" }
+            if range.max < ours.min {
+                "provider"
+            } else {
+                "broker"
+            }
         ),
     })
 }
 
 fn invalid(text: String) -> Refuse {
-    Refuse { code: RefuseCode::Invalid, text }
+    Refuse {
+        code: RefuseCode::Invalid,
+        text,
+    }
 }
 
 /// Whether this hello gets in.
@@ -144,20 +164,29 @@ fn admit(shared: &Shared, hello: &Hello) -> Result<Welcome, Refuse> {
     for (what, text) in [("name", &hello.name), ("agent", &hello.agent)] {
         if text.len() > NAME_BYTES_MAX {
             let size = text.len();
-            return Err(invalid(format!("a {what} of {size} bytes is over {NAME_BYTES_MAX}")));
+            return Err(invalid(format!(
+                "a {what} of {size} bytes is over {NAME_BYTES_MAX}"
+            )));
         }
     }
     if hello.capacity.slots > SLOTS_MAX {
         let slots = hello.capacity.slots;
-        return Err(invalid(format!("{slots} slots are over the limit of {SLOTS_MAX}")));
+        return Err(invalid(format!(
+            "{slots} slots are over the limit of {SLOTS_MAX}"
+        )));
     }
     if !shared.tickets.redeem(&hello.ticket) {
         let text = "the ticket is unknown, used, or too old: get a new one by POST /v1/tickets";
-        return Err(Refuse { code: RefuseCode::Ticket, text: text.into() });
+        return Err(Refuse {
+            code: RefuseCode::Ticket,
+            text: text.into(),
+        });
     }
     let idle_ms = u32::try_from(shared.settings.idle.as_millis()).unwrap_or(u32::MAX);
     Ok(Welcome {
-        protocol: VersionRange::OURS.agree(hello.versions).unwrap_or(VersionRange::OURS.max),
+        protocol: VersionRange::OURS
+            .agree(hello.versions)
+            .unwrap_or(VersionRange::OURS.max),
         provider: shared.clock.provider_id(),
         idle_ms,
         heartbeat_ms: (idle_ms / 5).max(1),
@@ -278,7 +307,9 @@ async fn on_message(
         ToBroker::Failed { attempt, fault } => driver.failed(provider, attempt, fault).await,
         ToBroker::Returned(attempt) => driver.returned(provider, attempt).await,
         ToBroker::Want(digest) => {
-            wants.try_send(digest).map_err(|_| "too many blobs asked for at a time")?;
+            wants
+                .try_send(digest)
+                .map_err(|_| "too many blobs asked for at a time")?;
         }
         ToBroker::Capacity(capacity) => {
             if capacity.slots > SLOTS_MAX {
@@ -290,7 +321,9 @@ async fn on_message(
         ToBroker::Ping(number) => {
             session.outbox.push(&ToProvider::Pong(number));
             let micros = session.connection.rtt().as_micros();
-            driver.round_trip(provider, u32::try_from(micros).unwrap_or(u32::MAX)).await;
+            driver
+                .round_trip(provider, u32::try_from(micros).unwrap_or(u32::MAX))
+                .await;
         }
         ToBroker::Draining => driver.drain(provider).await,
         ToBroker::Bye => return Err("said goodbye".into()),
@@ -321,7 +354,9 @@ async fn read_bulk(session: &Arc<Session>) -> String {
 }
 
 async fn on_stream(session: &Session, stream: RecvStream) -> Result<(), String> {
-    let (header, body) = bulk::receive(stream).await.map_err(|error| error.to_string())?;
+    let (header, body) = bulk::receive(stream)
+        .await
+        .map_err(|error| error.to_string())?;
     let finished = match header {
         BulkHeader::Output { attempt, part, .. } => {
             session.assembler.lock().on_part(attempt, part, body)
@@ -333,7 +368,11 @@ async fn on_stream(session: &Session, stream: RecvStream) -> Result<(), String> 
         BulkHeader::Blob(_) => return Err("a provider doesn't send blobs".into()),
     };
     if let Some(finished) = finished.map_err(|error| error.to_string())? {
-        session.shared.driver.finished(session.provider, finished).await;
+        session
+            .shared
+            .driver
+            .finished(session.provider, finished)
+            .await;
     }
     Ok(())
 }
@@ -349,7 +388,9 @@ async fn write(session: &Arc<Session>, mut send: SendStream) -> String {
         for encoded in batch.large {
             let session = session.clone();
             tokio::spawn(async move {
-                let Ok(_permit) = session.sending.acquire().await else { return };
+                let Ok(_permit) = session.sending.acquire().await else {
+                    return;
+                };
                 if let Err(error) = bulk::send_message(&session.connection, encoded).await {
                     tracing::debug!(provider = %session.provider, %error, "a large message was not sent");
                 }
@@ -366,11 +407,16 @@ async fn serve_blobs(session: &Arc<Session>, mut wanted: mpsc::Receiver<Digest>)
     while let Some(digest) = wanted.recv().await {
         let session = session.clone();
         tokio::spawn(async move {
-            let Ok(_permit) = session.sending.acquire().await else { return };
+            let Ok(_permit) = session.sending.acquire().await else {
+                return;
+            };
             let Some(bytes) = session.shared.store.blob(digest).await else {
                 return session.outbox.push(&ToProvider::NoBlob(digest));
             };
-            let blob = BlobRef { digest, size: bytes.len() as u64 };
+            let blob = BlobRef {
+                digest,
+                size: bytes.len() as u64,
+            };
             if let Err(error) = bulk::send_blob(&session.connection, blob, &bytes).await {
                 tracing::debug!(provider = %session.provider, %digest, %error, "a blob was not sent");
             }

@@ -37,7 +37,10 @@ impl Tickets {
     /// No tickets yet.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, good: Arc::default() }
+        Self {
+            clock,
+            good: Arc::default(),
+        }
     }
 
     /// A new ticket: 128 random bits.
@@ -65,11 +68,17 @@ impl Tickets {
         let ticket = format!("{:032x}", random_u128());
         let expires_unix_ms = unix_ms + TICKET_MS;
         good.insert(ticket.clone(), expires_unix_ms);
-        Ok(Ticket { ticket, expires_unix_ms })
+        Ok(Ticket {
+            ticket,
+            expires_unix_ms,
+        })
     }
 
     fn redeem_at(&self, ticket: &str, unix_ms: u64) -> bool {
-        self.good.lock().remove(ticket).is_some_and(|expires| expires > unix_ms)
+        self.good
+            .lock()
+            .remove(ticket)
+            .is_some_and(|expires| expires > unix_ms)
     }
 }
 
@@ -85,7 +94,10 @@ mod tests {
         assert!(tickets.redeem_at(&ticket.ticket, 1_000 + TICKET_MS - 1));
         assert!(!tickets.redeem_at(&ticket.ticket, 1_000), "used");
         let ticket = tickets.issue_at(1_000).unwrap();
-        assert!(!tickets.redeem_at(&ticket.ticket, 1_000 + TICKET_MS), "too old");
+        assert!(
+            !tickets.redeem_at(&ticket.ticket, 1_000 + TICKET_MS),
+            "too old"
+        );
     }
 
     #[test]

@@ -41,7 +41,9 @@ impl Control {
             loop {
                 match streams::next(&reader).await {
                     Ok(Some(chunk)) => {
-                        tell(Heard::Control(chunk.unchecked_into::<Uint8Array>().to_vec()));
+                        tell(Heard::Control(
+                            chunk.unchecked_into::<Uint8Array>().to_vec(),
+                        ));
                     }
                     Ok(None) => return lost("the broker ended the control stream".to_owned()),
                     Err(error) => return lost(message(&error)),

@@ -57,7 +57,10 @@ async fn receive(bytes: &mut Bytes, wanted: &Wanted, tell: &Tell) -> Option<()> 
             }
             let taken = take_blob(bytes, blob).await;
             let failed = taken.is_err();
-            tell(Heard::Blob(blob.digest, taken.map_err(|error| message(&error))));
+            tell(Heard::Blob(
+                blob.digest,
+                taken.map_err(|error| message(&error)),
+            ));
             if failed {
                 return None;
             }
@@ -85,10 +88,8 @@ async fn take_blob(bytes: &mut Bytes, blob: BlobRef) -> Result<Uint8Array, JsVal
 fn allocate(size: u32) -> Result<Uint8Array, JsValue> {
     let constructor = js_sys::Reflect::get(&js_sys::global(), &"Uint8Array".into())?;
     let arguments = js_sys::Array::of1(&size.into());
-    let bytes = js_sys::Reflect::construct::<fn() -> JsValue>(
-        constructor.unchecked_ref(),
-        &arguments,
-    )?;
+    let bytes =
+        js_sys::Reflect::construct::<fn() -> JsValue>(constructor.unchecked_ref(), &arguments)?;
     Ok(bytes.unchecked_into())
 }
 

@@ -71,10 +71,8 @@ impl Connection {
     pub(crate) async fn open(to: &Transport, tell: Tell) -> Result<Self, Failure> {
         let passing = |error: JsValue| Failure::Passing(message(&error));
         let options = options(to)?;
-        let transport =
-            WebTransport::new_with_options(&to.url, &options).map_err(|error| {
-                Failure::Lasting(format!("{}: {}", to.url, message(&error)))
-            })?;
+        let transport = WebTransport::new_with_options(&to.url, &options)
+            .map_err(|error| Failure::Lasting(format!("{}: {}", to.url, message(&error))))?;
         // Whoever waits for `closed` learns of a failure as well; unheard, it
         // would be an error of its own.
         let opened = in_time(transport.ready().unchecked_into(), OPEN_MS).await;
@@ -109,7 +107,13 @@ impl Connection {
             };
             close(reason);
         });
-        Ok(Self { transport, control, outgoing, wanted, open })
+        Ok(Self {
+            transport,
+            control,
+            outgoing,
+            wanted,
+            open,
+        })
     }
 
     /// Sends the first frame.
@@ -122,7 +126,9 @@ impl Connection {
     /// Sends a message with all others of this wake-up.
     pub(crate) fn send(&self, message: &ToBroker) {
         if let Some(encoded) = self.control.push(message) {
-            let header = BulkHeader::Message { size: encoded.len() as u64 };
+            let header = BulkHeader::Message {
+                size: encoded.len() as u64,
+            };
             self.outgoing.send(header, encoded.into());
         }
     }
@@ -139,7 +145,12 @@ impl Connection {
 
     /// Ends the session when what was sent is on its way.
     pub(crate) fn close(self) {
-        let Self { transport, control, open, .. } = self;
+        let Self {
+            transport,
+            control,
+            open,
+            ..
+        } = self;
         if !open.replace(false) {
             return transport.close();
         }

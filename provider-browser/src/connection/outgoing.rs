@@ -75,7 +75,9 @@ impl Inner {
     }
 
     async fn send_one(&self, header: &BulkHeader, bytes: &[u8]) -> Result<(), JsValue> {
-        let header = header.encode().map_err(|error| JsError::new(&error.to_string()))?;
+        let header = header
+            .encode()
+            .map_err(|error| JsError::new(&error.to_string()))?;
         let stream = self.stream().await?;
         let writer = stream.get_writer()?;
         streams::write(&writer, &header).await?;

@@ -6,9 +6,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStreamDefaultWriter};
 
 /// The next thing that a stream delivers; nothing at its end.
-pub(super) async fn next(
-    reader: &ReadableStreamDefaultReader,
-) -> Result<Option<JsValue>, JsValue> {
+pub(super) async fn next(reader: &ReadableStreamDefaultReader) -> Result<Option<JsValue>, JsValue> {
     let result = JsFuture::from(reader.read()).await?;
     let result: &JsValue = result.as_ref();
     if Reflect::get(result, &"done".into())?.is_truthy() {
@@ -36,7 +34,10 @@ pub(super) struct Bytes {
 
 impl Bytes {
     pub(super) fn new(stream: &ReadableStream) -> Self {
-        Self { reader: stream.get_reader().unchecked_into(), rest: Uint8Array::new_with_length(0) }
+        Self {
+            reader: stream.get_reader().unchecked_into(),
+            rest: Uint8Array::new_with_length(0),
+        }
     }
 
     /// As much as is there, but not more than `most`; nothing at the end.

@@ -88,7 +88,10 @@ impl Pool {
     /// Stops a run, or forgets it if it hasn't begun.
     pub fn stop(&mut self, attempt: AttemptId, actions: &mut Vec<Action>) {
         self.waiting.retain(|waiting| *waiting != attempt);
-        let running = self.workers.iter().find(|(_, state)| **state == State::Busy(attempt));
+        let running = self
+            .workers
+            .iter()
+            .find(|(_, state)| **state == State::Busy(attempt));
         if let Some(worker) = running.map(|(worker, _)| *worker) {
             self.end(worker, actions);
         }
@@ -128,7 +131,11 @@ impl Pool {
             self.workers.insert(worker, State::Busy(attempt));
             actions.push(Action::Run(worker, attempt));
         }
-        let wanted = if self.slots == 0 { 0 } else { self.slots + SPARE };
+        let wanted = if self.slots == 0 {
+            0
+        } else {
+            self.slots + SPARE
+        };
         while self.workers.len() < wanted && self.failures < FAILURES_MAX {
             let worker = WorkerId(self.next);
             self.next += 1;
@@ -159,7 +166,10 @@ mod tests {
     fn warm() -> Pool {
         let mut pool = Pool::default();
         let spawned = actions(|out| pool.resize(1, out));
-        assert_eq!(spawned, [Action::Spawn(WorkerId(0)), Action::Spawn(WorkerId(1))]);
+        assert_eq!(
+            spawned,
+            [Action::Spawn(WorkerId(0)), Action::Spawn(WorkerId(1))]
+        );
         assert!(actions(|out| pool.ready(WorkerId(1), out)).is_empty());
         assert!(actions(|out| pool.ready(WorkerId(0), out)).is_empty());
         pool
@@ -168,9 +178,15 @@ mod tests {
     #[test]
     fn the_worker_that_was_used_last_is_used_next() {
         let mut pool = warm();
-        assert_eq!(actions(|out| pool.submit(A, out)), [Action::Run(WorkerId(0), A)]);
+        assert_eq!(
+            actions(|out| pool.submit(A, out)),
+            [Action::Run(WorkerId(0), A)]
+        );
         assert!(actions(|out| pool.ended(WorkerId(0), true, out)).is_empty());
-        assert_eq!(actions(|out| pool.submit(B, out)), [Action::Run(WorkerId(0), B)]);
+        assert_eq!(
+            actions(|out| pool.submit(B, out)),
+            [Action::Run(WorkerId(0), B)]
+        );
     }
 
     #[test]
@@ -178,10 +194,19 @@ mod tests {
         let mut pool = warm();
         actions(|out| pool.submit(A, out));
         let stopped = actions(|out| pool.stop(A, out));
-        assert_eq!(stopped, [Action::Terminate(WorkerId(0)), Action::Spawn(WorkerId(2))]);
-        assert_eq!(actions(|out| pool.submit(B, out)), [Action::Run(WorkerId(1), B)]);
+        assert_eq!(
+            stopped,
+            [Action::Terminate(WorkerId(0)), Action::Spawn(WorkerId(2))]
+        );
+        assert_eq!(
+            actions(|out| pool.submit(B, out)),
+            [Action::Run(WorkerId(1), B)]
+        );
         let ended = actions(|out| pool.ended(WorkerId(0), true, out));
-        assert!(ended.is_empty(), "a report that was under way changes nothing");
+        assert!(
+            ended.is_empty(),
+            "a report that was under way changes nothing"
+        );
     }
 
     #[test]
@@ -201,7 +226,10 @@ mod tests {
         actions(|out| pool.submit(A, out));
         let mut out = Vec::new();
         assert_eq!(pool.failed(WorkerId(0), &mut out), Some(A));
-        assert_eq!(out, [Action::Terminate(WorkerId(0)), Action::Spawn(WorkerId(2))]);
+        assert_eq!(
+            out,
+            [Action::Terminate(WorkerId(0)), Action::Spawn(WorkerId(2))]
+        );
         assert_eq!(pool.failed(WorkerId(0), &mut out), None, "only once");
     }
 
@@ -223,6 +251,12 @@ mod tests {
     fn fewer_slots_need_fewer_workers() {
         let mut pool = warm();
         let gone = actions(|out| pool.resize(0, out));
-        assert_eq!(gone, [Action::Terminate(WorkerId(1)), Action::Terminate(WorkerId(0))]);
+        assert_eq!(
+            gone,
+            [
+                Action::Terminate(WorkerId(1)),
+                Action::Terminate(WorkerId(0))
+            ]
+        );
     }
 }

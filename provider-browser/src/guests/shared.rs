@@ -42,7 +42,12 @@ impl SharedOutput {
         let limit = limit.max(OUTPUT_BYTES);
         let streams = [growable(limit)?, growable(limit)?];
         let start = Float64Array::new_with_byte_offset_and_length(&control, START_BYTE, 1);
-        Some(Self { control: Int32Array::new(&control), start, streams, limit })
+        Some(Self {
+            control: Int32Array::new(&control),
+            start,
+            streams,
+            limit,
+        })
     }
 
     /// Whether it is as large as such a task needs, and hasn't grown so much
@@ -73,7 +78,8 @@ impl SharedOutput {
         [0, 1].map(|stream: u32| {
             let written = js_sys::Atomics::load(&self.control, WRITTEN + stream).unwrap_or(0);
             let view = Uint8Array::new(&self.streams[stream as usize]);
-            view.subarray(0, u32::try_from(written).unwrap_or(0)).to_vec()
+            view.subarray(0, u32::try_from(written).unwrap_or(0))
+                .to_vec()
         })
     }
 }
@@ -83,7 +89,8 @@ fn growable(limit: u64) -> Option<SharedArrayBuffer> {
     Reflect::set(&options, &"maxByteLength".into(), &(limit as f64).into()).ok()?;
     let constructor = Reflect::get(&js_sys::global(), &"SharedArrayBuffer".into()).ok()?;
     let arguments = Array::of2(&(OUTPUT_BYTES as f64).into(), &options);
-    let buffer = Reflect::construct::<fn() -> JsValue>(constructor.unchecked_ref(), &arguments).ok()?;
+    let buffer =
+        Reflect::construct::<fn() -> JsValue>(constructor.unchecked_ref(), &arguments).ok()?;
     let growable = Reflect::get(&buffer, &"growable".into()).ok()?.is_truthy();
     growable.then(|| buffer.unchecked_into())
 }

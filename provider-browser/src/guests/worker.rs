@@ -40,12 +40,19 @@ impl GuestWorker {
             // A script that can't be loaded gives an event without a message.
             let text = js_sys::Reflect::get(&event, &"message".into()).ok();
             let text = text.and_then(|text| text.as_string());
-            tell(Err(text.unwrap_or_else(|| format!("{SCRIPT} could not be loaded"))));
+            tell(Err(
+                text.unwrap_or_else(|| format!("{SCRIPT} could not be loaded"))
+            ));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         worker.post_message(&wasm_bindgen::module()).map_err(say)?;
-        Ok(Self { worker, shared: None, _on_message: on_message, _on_error: on_error })
+        Ok(Self {
+            worker,
+            shared: None,
+            _on_message: on_message,
+            _on_error: on_error,
+        })
     }
 
     /// Asks for its speed.
@@ -83,13 +90,18 @@ impl GuestWorker {
     /// What its guest has written to stdout and stderr, as far as this can be
     /// seen from here.
     pub(crate) fn written(&self) -> [Vec<u8>; 2] {
-        self.shared.as_ref().map(SharedOutput::written).unwrap_or_default()
+        self.shared
+            .as_ref()
+            .map(SharedOutput::written)
+            .unwrap_or_default()
     }
 
     fn post(&self, order: &ToGuest, beside: &Array) -> Result<(), String> {
         let bytes = encode_one(order).map_err(|error| error.to_string())?;
         beside.unshift(&Uint8Array::from(bytes.as_slice()));
-        self.worker.post_message(beside).map_err(|error| message(&error))
+        self.worker
+            .post_message(beside)
+            .map_err(|error| message(&error))
     }
 }
 

@@ -148,7 +148,13 @@ impl Growth<'_> {
         body.extend_from_slice(extend);
         body.extend([op::LOCAL_GET, DELTA]);
         body.extend_from_slice(extend);
-        body.extend([op::I64_ADD, op::LOCAL_TEE, WANTED, op::I64_CONST, op::MINUS_ONE]);
+        body.extend([
+            op::I64_ADD,
+            op::LOCAL_TEE,
+            WANTED,
+            op::I64_CONST,
+            op::MINUS_ONE,
+        ]);
         body.extend([op::LOCAL_GET, WANTED, op::I64_CONST]);
         write_s64(&mut body, maximum);
         body.extend([op::I64_GT_U, op::SELECT, op::GLOBAL_SET]);

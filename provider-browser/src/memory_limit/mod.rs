@@ -59,7 +59,11 @@ pub enum LimitError {
 pub fn limit_memory(wasm: &[u8], limit: u64) -> Result<Limited, LimitError> {
     let module = Module::read(wasm)?;
     let pages = |memory: &MemoryType| limit >> memory.page_size_log2.unwrap_or(PAGE_LOG2);
-    if module.memories.iter().any(|memory| memory.initial > pages(memory)) {
+    if module
+        .memories
+        .iter()
+        .any(|memory| memory.initial > pages(memory))
+    {
         return Ok(Limited::TooLarge);
     }
     let mut sections = module.sections;
@@ -67,8 +71,11 @@ pub fn limit_memory(wasm: &[u8], limit: u64) -> Result<Limited, LimitError> {
         let limit = pages(memory);
         memory.maximum.map_or(limit, |maximum| maximum.min(limit))
     };
-    let memories: Vec<_> =
-        module.memories.iter().map(|memory| (*memory, maximum(memory))).collect();
+    let memories: Vec<_> = module
+        .memories
+        .iter()
+        .map(|memory| (*memory, maximum(memory)))
+        .collect();
     if !memories.is_empty() {
         let mut content = Vec::new();
         sections::write_u32(&mut content, memories.len() as u32);
@@ -112,7 +119,10 @@ impl<'a> Module<'a> {
         for payload in Parser::new(0).parse_all(wasm) {
             let payload = payload?;
             if let Some((id, range)) = payload.as_section() {
-                module.sections.push(Section { id, item: Item::Original(range) });
+                module.sections.push(Section {
+                    id,
+                    item: Item::Original(range),
+                });
             }
             module.note(payload)?;
         }
@@ -146,6 +156,8 @@ impl<'a> Module<'a> {
 
 /// Types, those in recursive groups each.
 fn count_types(types: TypeSectionReader<'_>) -> Result<u32, BinaryReaderError> {
-    let groups = types.into_iter().map(|group| Ok(group?.types().len() as u32));
+    let groups = types
+        .into_iter()
+        .map(|group| Ok(group?.types().len() as u32));
     groups.sum()
 }

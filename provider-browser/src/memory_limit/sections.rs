@@ -58,11 +58,16 @@ pub(super) fn append(sections: &mut Vec<Section>, id: u8, entries: Vec<Vec<u8>>)
         }
         return;
     }
-    let after = sections.iter().position(|section| section.id != 0 && rank(section.id) > rank(id));
+    let after = sections
+        .iter()
+        .position(|section| section.id != 0 && rank(section.id) > rank(id));
     let mut content = Vec::new();
     write_u32(&mut content, entries.len() as u32);
     content.extend(entries.concat());
-    let section = Section { id, item: Item::Other(content) };
+    let section = Section {
+        id,
+        item: Item::Other(content),
+    };
     sections.insert(after.unwrap_or(sections.len()), section);
 }
 
@@ -81,7 +86,7 @@ pub(super) fn assemble(wasm: &[u8], sections: &[Section]) -> Result<Vec<u8>, Bin
                 let count = reader.read_var_u32()?;
                 let mut content = Vec::with_capacity(original.len() + 64);
                 write_u32(&mut content, count + entries.len() as u32);
-                let rest = reader.bytes_remaining() as usize;
+                let rest = reader.bytes_remaining();
                 content.extend_from_slice(&original[original.len() - rest..]);
                 content.extend(entries.concat());
                 write_bytes(&mut module, &content);

@@ -17,10 +17,15 @@ fn run(wasm: &[u8]) -> (i32, Option<i64>) {
     let module = Module::new(&engine, wasm).unwrap();
     let mut store = Store::new(&engine, ());
     let instance = Instance::new(&mut store, &module, &[]).unwrap();
-    let start = instance.get_typed_func::<(), i32>(&mut store, "_start").unwrap();
+    let start = instance
+        .get_typed_func::<(), i32>(&mut store, "_start")
+        .unwrap();
     let result = start.call(&mut store, ()).unwrap();
     let denied = instance.get_global(&mut store, DENIED_EXPORT);
-    (result, denied.map(|denied| denied.get(&mut store).unwrap_i64()))
+    (
+        result,
+        denied.map(|denied| denied.get(&mut store).unwrap_i64()),
+    )
 }
 
 const GROWS: &str = r#"(module
@@ -34,8 +39,16 @@ const GROWS: &str = r#"(module
 
 #[test]
 fn growth_over_the_limit_is_denied_and_noted() {
-    assert_eq!(run(&limited(GROWS, 2 * MIB)), (8, Some(0)), "17 pages are within 2 MiB");
-    assert_eq!(run(&limited(GROWS, MIB)), (-1, Some(17)), "16 pages are 1 MiB");
+    assert_eq!(
+        run(&limited(GROWS, 2 * MIB)),
+        (8, Some(0)),
+        "17 pages are within 2 MiB"
+    );
+    assert_eq!(
+        run(&limited(GROWS, MIB)),
+        (-1, Some(17)),
+        "16 pages are 1 MiB"
+    );
 }
 
 #[test]
@@ -84,15 +97,27 @@ fn memories_of_64_bits_are_limited_too() {
 fn what_starts_too_large_is_told_without_running() {
     let wasm = wat::parse_str("(module (memory 17))").unwrap();
     assert_eq!(limit_memory(&wasm, MIB).unwrap(), Limited::TooLarge);
-    assert!(matches!(limit_memory(&wasm, 17 * 65536).unwrap(), Limited::Module(_)));
+    assert!(matches!(
+        limit_memory(&wasm, 17 * 65536).unwrap(),
+        Limited::Module(_)
+    ));
 }
 
 #[test]
 fn what_no_engine_takes_is_an_error() {
-    assert!(matches!(limit_memory(b"\0asm", MIB), Err(LimitError::Malformed(_))));
-    assert!(matches!(limit_memory(b"nonsense", MIB), Err(LimitError::Malformed(_))));
+    assert!(matches!(
+        limit_memory(b"\0asm", MIB),
+        Err(LimitError::Malformed(_))
+    ));
+    assert!(matches!(
+        limit_memory(b"nonsense", MIB),
+        Err(LimitError::Malformed(_))
+    ));
     let wasm = wat::parse_str(r#"(module (import "a" "b" (memory 1)))"#).unwrap();
-    assert!(matches!(limit_memory(&wasm, MIB), Err(LimitError::ImportedMemory)));
+    assert!(matches!(
+        limit_memory(&wasm, MIB),
+        Err(LimitError::ImportedMemory)
+    ));
 }
 
 #[test]

@@ -12,7 +12,10 @@ pub(super) struct Alarm {
 
 impl Alarm {
     pub(super) fn new(mailbox: Mailbox<Event>) -> Self {
-        Self { mailbox, armed: None }
+        Self {
+            mailbox,
+            armed: None,
+        }
     }
 
     /// An alarm has come: there is none until the next is set.
@@ -23,7 +26,11 @@ impl Alarm {
     /// Rings at `at_us` at the latest. One that is set for earlier stays: to
     /// ring in vain is cheaper than to set it anew with each event.
     pub(super) fn set(&mut self, at_us: f64) {
-        if self.armed.as_ref().is_some_and(|(armed_us, _)| *armed_us <= at_us) {
+        if self
+            .armed
+            .as_ref()
+            .is_some_and(|(armed_us, _)| *armed_us <= at_us)
+        {
             return;
         }
         let mailbox = self.mailbox.clone();

@@ -76,7 +76,10 @@ impl Executor {
         out: &mut Vec<Input>,
     ) {
         let attempt = assignment.attempt;
-        let key = (assignment.module.digest, assignment.spec.limits.memory_bytes);
+        let key = (
+            assignment.module.digest,
+            assignment.spec.limits.memory_bytes,
+        );
         let run = Run {
             assignment,
             module: None,
@@ -93,7 +96,11 @@ impl Executor {
             return waiting.push(attempt);
         }
         let Some(bytes) = blobs.get(&key.0) else {
-            return self.fail(attempt, Fault::Internal("its module is gone".to_owned()), out);
+            return self.fail(
+                attempt,
+                Fault::Internal("its module is gone".to_owned()),
+                out,
+            );
         };
         self.compiling.insert(key, vec![attempt]);
         let mailbox = self.mailbox.clone();
@@ -115,7 +122,8 @@ impl Executor {
         match compiled {
             Ok(compiled) => {
                 let weight = blobs.get(&key.0).map_or(0, |bytes| bytes.length());
-                self.modules.insert(key, compiled.clone(), weight.into(), false);
+                self.modules
+                    .insert(key, compiled.clone(), weight.into(), false);
                 for attempt in waiting {
                     self.submit(attempt, compiled.clone(), blobs, out);
                 }
@@ -136,11 +144,18 @@ impl Executor {
         out: &mut Vec<Input>,
     ) {
         // It may have been stopped meanwhile.
-        let Some(run) = self.runs.get_mut(&attempt) else { return };
+        let Some(run) = self.runs.get_mut(&attempt) else {
+            return;
+        };
         match compiled {
             Compiled::TooLarge => {
                 self.runs.remove(&attempt);
-                out.push(ended(attempt, Outcome::OutOfMemory, [Bytes::new(), Bytes::new()], 0));
+                out.push(ended(
+                    attempt,
+                    Outcome::OutOfMemory,
+                    [Bytes::new(), Bytes::new()],
+                    0,
+                ));
             }
             Compiled::Module(module) => {
                 run.module = Some(module);
@@ -254,7 +269,12 @@ impl Executor {
             let worker = worker.and_then(|worker| self.workers.get(&worker));
             let written = worker.map(GuestWorker::written).unwrap_or_default();
             self.runs.remove(&attempt);
-            out.push(ended(attempt, Outcome::TimedOut, written.map(Bytes::from), run_us));
+            out.push(ended(
+                attempt,
+                Outcome::TimedOut,
+                written.map(Bytes::from),
+                run_us,
+            ));
             self.end(attempt, blobs, out);
         }
     }
@@ -275,9 +295,7 @@ impl Executor {
             since_ms: (run.sent_us / 1_000.0) as u64,
         });
         let mut running: Vec<_> = running.collect();
-        running.sort_by(|one, other| {
-            (one.since_ms, &one.task).cmp(&(other.since_ms, &other.task))
-        });
+        running.sort_by(|one, other| (one.since_ms, &one.task).cmp(&(other.since_ms, &other.task)));
         running
     }
 
@@ -289,7 +307,8 @@ impl Executor {
                 Action::Run(worker, attempt) => {
                     if let Err(fault) = self.run(worker, attempt, blobs) {
                         self.fail(attempt, fault, out);
-                        self.mailbox.post(Event::Guest(worker, Err("no order".to_owned())));
+                        self.mailbox
+                            .post(Event::Guest(worker, Err("no order".to_owned())));
                     }
                 }
             }
@@ -307,7 +326,10 @@ impl Executor {
     fn run(&mut self, id: WorkerId, attempt: AttemptId, blobs: &mut Blobs) -> Result<(), Fault> {
         let lost = |what: &str| Fault::Internal(format!("{what} is gone"));
         let run = self.runs.get_mut(&attempt).ok_or_else(|| lost("the run"))?;
-        let worker = self.workers.get_mut(&id).ok_or_else(|| lost("the worker"))?;
+        let worker = self
+            .workers
+            .get_mut(&id)
+            .ok_or_else(|| lost("the worker"))?;
         let module = run.module.as_ref().ok_or_else(|| lost("the module"))?;
         let spec = run.assignment.spec.clone();
         let beside = Array::new();
@@ -318,11 +340,22 @@ impl Executor {
         run.sent_us = unix_us();
         run.look_us = run.sent_us + spec.limits.timeout_ms as f64 * 1_000.0;
         run.worker = Some(id);
-        let order = Order { attempt, index: run.assignment.task.index, spec };
+        let order = Order {
+            attempt,
+            index: run.assignment.task.index,
+            spec,
+        };
         worker.run(order, module, &beside).map_err(Fault::Internal)
     }
 }
 
 fn ended(attempt: AttemptId, outcome: Outcome, [stdout, stderr]: [Bytes; 2], run_us: u64) -> Input {
-    Input::Ended(RunResult { attempt, outcome, stdout, stderr, artifacts: Vec::new(), run_us })
+    Input::Ended(RunResult {
+        attempt,
+        outcome,
+        stdout,
+        stderr,
+        artifacts: Vec::new(),
+        run_us,
+    })
 }

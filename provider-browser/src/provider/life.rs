@@ -8,12 +8,12 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::MessageEvent;
 
+use super::Event;
 use super::alarm::Alarm;
 use super::executor::Executor;
 use super::failure::Failure;
 use super::measure::{Measured, random};
 use super::serving::{House, Serving};
-use super::Event;
 use crate::backoff::Backoff;
 use crate::blobs::Blobs;
 use crate::connection::Connection;
@@ -53,11 +53,17 @@ async fn live(mailbox: Mailbox<Event>) {
         status: Status::default(),
         mailbox: mailbox.clone(),
     };
-    let mut life =
-        Life { house, alarm: Alarm::new(mailbox.clone()), measured: None, sessions: 0, told_us: 0.0 };
+    let mut life = Life {
+        house,
+        alarm: Alarm::new(mailbox.clone()),
+        measured: None,
+        sessions: 0,
+        told_us: 0.0,
+    };
     loop {
         if let Event::Page(Command::Start { name, slots, token }) = mailbox.take().await {
-            life.provide(&name, slots.clamp(1, offer::SLOTS_MAX), &token).await;
+            life.provide(&name, slots.clamp(1, offer::SLOTS_MAX), &token)
+                .await;
         }
     }
 }
@@ -76,7 +82,11 @@ impl Life {
     /// Is a provider until the page or the broker doesn't want it any more.
     async fn provide(&mut self, name: &str, slots: u16, token: &str) {
         let name = offer::name(name, random());
-        self.house.status = Status { name, slots, ..Status::default() };
+        self.house.status = Status {
+            name,
+            slots,
+            ..Status::default()
+        };
         self.publish();
         let measured = match self.measure().await {
             Ok(measured) => measured,
@@ -197,12 +207,16 @@ impl Life {
                 Event::Page(Command::Stop | Command::Leave) => return false,
                 Event::Alarm => self.alarm.rang(),
                 Event::Guest(worker, said) => {
-                    let House { executor, blobs, .. } = &mut self.house;
+                    let House {
+                        executor, blobs, ..
+                    } = &mut self.house;
                     // No run is left whose end could be told.
                     executor.heard(worker, said, blobs, &mut Vec::new());
                 }
                 Event::Compiled(key, compiled) => {
-                    let House { executor, blobs, .. } = &mut self.house;
+                    let House {
+                        executor, blobs, ..
+                    } = &mut self.house;
                     executor.compiled(key, compiled, blobs, &mut Vec::new());
                 }
                 Event::Page(Command::Start { .. }) | Event::Found(..) | Event::Heard(..) => {}

@@ -23,9 +23,8 @@ impl Measured {
     /// Measures it, in a worker of its own.
     pub(super) async fn take() -> Result<Self, String> {
         let navigator: WorkerNavigator = scope().navigator();
-        let validate = |wasm: &[u8]| {
-            WebAssembly::validate(&Uint8Array::from(wasm)).unwrap_or(false)
-        };
+        let validate =
+            |wasm: &[u8]| WebAssembly::validate(&Uint8Array::from(wasm)).unwrap_or(false);
         Ok(Self {
             agent: agent::short(&navigator.user_agent().unwrap_or_default()),
             features: features::detect(validate),

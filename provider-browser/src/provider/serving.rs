@@ -73,14 +73,22 @@ impl<'a> Serving<'a> {
 
     /// In how many microseconds something is to be done though nothing happens.
     pub(super) fn next_deadline_us(&self) -> f64 {
-        let deadline = self.session.next_deadline_us().map_or(f64::INFINITY, |at| at as f64);
+        let deadline = self
+            .session
+            .next_deadline_us()
+            .map_or(f64::INFINITY, |at| at as f64);
         deadline.min(self.house.executor.next_look_us() + monotonic_us())
     }
 
     /// Takes what happened.
     pub(super) fn take(&mut self, event: Event) {
         let mut inputs = Vec::new();
-        let House { blobs, executor, status, .. } = &mut *self.house;
+        let House {
+            blobs,
+            executor,
+            status,
+            ..
+        } = &mut *self.house;
         match event {
             Event::Page(Command::Stop) => {
                 status.state = State::Draining;
@@ -175,9 +183,12 @@ impl<'a> Serving<'a> {
             for effect in core::mem::take(&mut self.effects) {
                 self.carry_out(effect);
             }
-            let Some(input) = self.inputs.pop_front() else { break };
+            let Some(input) = self.inputs.pop_front() else {
+                break;
+            };
             self.note(&input);
-            self.session.handle(monotonic_us() as u64, input, &mut self.effects);
+            self.session
+                .handle(monotonic_us() as u64, input, &mut self.effects);
         }
         self.house.status.waiting = self.session.waiting();
     }
@@ -199,7 +210,12 @@ impl<'a> Serving<'a> {
 
     fn carry_out(&mut self, effect: Effect) {
         let mut inputs = Vec::new();
-        let House { blobs, executor, status, .. } = &mut *self.house;
+        let House {
+            blobs,
+            executor,
+            status,
+            ..
+        } = &mut *self.house;
         match effect {
             Effect::SendHello(hello) => self.connection.send_hello(&hello),
             Effect::Send(message) => {
@@ -231,7 +247,11 @@ impl<'a> Serving<'a> {
         let found = move |digest: Digest, bytes: Option<Uint8Array>| {
             mailbox.post(Event::Found(digest, bytes));
         };
-        match self.house.blobs.locate(blob, move |bytes| found(blob.digest, bytes)) {
+        match self
+            .house
+            .blobs
+            .locate(blob, move |bytes| found(blob.digest, bytes))
+        {
             Located::Here => Some(Input::Have(blob.digest)),
             Located::Missing => Some(Input::Missing(blob.digest)),
             Located::Looking => None,

@@ -34,7 +34,11 @@ thread_local! {
 
 /// Lets calls be answered by this host.
 pub(super) fn begin(host: Host<TabWorld>) {
-    GUEST.set(Some(Guest { host, halt: None, seen: [0; 2] }));
+    GUEST.set(Some(Guest {
+        host,
+        halt: None,
+        seen: [0; 2],
+    }));
 }
 
 /// Takes the host back, and why the guest had to end, if it had to.

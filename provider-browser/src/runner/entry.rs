@@ -74,7 +74,10 @@ fn obey(order: &Order, parts: &Array, imports: &Object) -> Report {
         Err(other) => {
             return Report {
                 attempt: order.attempt,
-                end: Err(Fault::Internal(format!("not a module: {}", message(&other)))),
+                end: Err(Fault::Internal(format!(
+                    "not a module: {}",
+                    message(&other)
+                ))),
                 stdout: Bytes::new(),
                 stderr: Bytes::new(),
                 artifacts: Vec::new(),
@@ -84,8 +87,12 @@ fn obey(order: &Order, parts: &Array, imports: &Object) -> Report {
         }
     };
     let blobs = parts.get(2).unchecked_into::<Array>();
-    let blobs = blobs.iter().map(|blob| blob.unchecked_into::<Uint8Array>().to_vec().into());
-    run::run(order, &module, blobs.collect(), imports, || announce(order.attempt))
+    let blobs = blobs
+        .iter()
+        .map(|blob| blob.unchecked_into::<Uint8Array>().to_vec().into());
+    run::run(order, &module, blobs.collect(), imports, || {
+        announce(order.attempt)
+    })
 }
 
 fn announce(attempt: AttemptId) {
@@ -95,7 +102,8 @@ fn announce(attempt: AttemptId) {
 }
 
 fn post(message: &FromGuest) {
-    let bytes = encode_one(message).unwrap_or_else(|error| wasm_bindgen::throw_str(&error.to_string()));
+    let bytes =
+        encode_one(message).unwrap_or_else(|error| wasm_bindgen::throw_str(&error.to_string()));
     let bytes = Uint8Array::from(bytes.as_slice());
     if let Err(error) = scope().post_message_with_transfer(&bytes, &js::transfer_list(&bytes)) {
         wasm_bindgen::throw_val(error);

@@ -2,7 +2,7 @@
 //! places of references, archives unpacked.
 
 use bytes::Bytes;
-use wasipool_shared::archive::{ArchiveLimits, Entry, clean_path, unpack};
+use wasipool_shared::archive::{ArchiveError, ArchiveLimits, Entry, clean_path, unpack};
 use wasipool_shared::task::{Fault, Files, Payload, TaskSpec};
 
 use crate::wasi::fs::FileEntry;
@@ -38,7 +38,7 @@ impl Inputs {
             Files::Archive(archive) => unpacked(&bytes(&Payload::Blob(*archive))?)?,
             Files::Map(map) => {
                 let file = |(path, payload): &(String, Payload)| {
-                    let path = clean_path(path).map_err(fault)?;
+                    let path = clean_path(path).map_err(|error| fault(&error))?;
                     Ok((path, FileEntry::File(bytes(payload)?)))
                 };
                 map.iter().map(file).collect::<Result<_, Fault>>()?
@@ -49,7 +49,7 @@ impl Inputs {
 }
 
 fn unpacked(archive: &[u8]) -> Result<Vec<(String, FileEntry)>, Fault> {
-    let tree = unpack(archive, ArchiveLimits::default()).map_err(fault)?;
+    let tree = unpack(archive, ArchiveLimits::default()).map_err(|error| fault(&error))?;
     let entries = tree.into_iter().map(|(path, entry)| match entry {
         Entry::Folder => (path, FileEntry::Directory),
         Entry::File(content) => (path, FileEntry::File(content.into())),
@@ -57,7 +57,7 @@ fn unpacked(archive: &[u8]) -> Result<Vec<(String, FileEntry)>, Fault> {
     Ok(entries.collect())
 }
 
-fn fault(error: impl ToString) -> Fault {
+fn fault(error: &dyn std::fmt::Display) -> Fault {
     Fault::Files(error.to_string())
 }
 
@@ -69,7 +69,10 @@ mod tests {
     use super::*;
 
     fn blob(bytes: &'static [u8]) -> Payload {
-        Payload::Blob(BlobRef { digest: Digest::of(bytes), size: bytes.len() as u64 })
+        Payload::Blob(BlobRef {
+            digest: Digest::of(bytes),
+            size: bytes.len() as u64,
+        })
     }
 
     fn spec(stdin: Payload, files: Files) -> TaskSpec {
@@ -97,25 +100,41 @@ mod tests {
     fn blobs_go_where_they_are_referred_to() {
         let map = vec![
             ("a/b".to_owned(), blob(b"second")),
-            ("c".to_owned(), Payload::Inline(Bytes::from_static(b"inline"))),
+            (
+                "c".to_owned(),
+                Payload::Inline(Bytes::from_static(b"inline")),
+            ),
             ("./d".to_owned(), blob(b"third")),
         ];
         let spec = spec(blob(b"first"), Files::Map(map));
         let blobs = [&b"first"[..], b"second", b"third"].map(Bytes::from_static);
         let inputs = Inputs::new(&spec, blobs.clone()).unwrap();
         assert_eq!(inputs.stdin, "first");
-        let expected = [("a/b", file(b"second")), ("c", file(b"inline")), ("d", file(b"third"))];
-        assert_eq!(inputs.files, expected.map(|(path, entry)| (path.to_owned(), entry)));
+        let expected = [
+            ("a/b", file(b"second")),
+            ("c", file(b"inline")),
+            ("d", file(b"third")),
+        ];
+        assert_eq!(
+            inputs.files,
+            expected.map(|(path, entry)| (path.to_owned(), entry))
+        );
         let missing = Inputs::new(&spec, blobs.into_iter().take(2));
         assert!(matches!(missing, Err(Fault::Internal(_))));
     }
 
     #[test]
     fn archives_are_unpacked_and_bad_ones_are_a_fault() {
-        let bad = Files::Archive(BlobRef { digest: Digest::of(b"no"), size: 2 });
+        let bad = Files::Archive(BlobRef {
+            digest: Digest::of(b"no"),
+            size: 2,
+        });
         let inputs = Inputs::new(&spec(Payload::EMPTY, bad), [Bytes::from_static(b"no")]);
         assert!(matches!(inputs, Err(Fault::Files(_))), "{inputs:?}");
         let out = Files::Map(vec![("../x".to_owned(), Payload::EMPTY)]);
-        assert!(matches!(Inputs::new(&spec(Payload::EMPTY, out), []), Err(Fault::Files(_))));
+        assert!(matches!(
+            Inputs::new(&spec(Payload::EMPTY, out), []),
+            Err(Fault::Files(_))
+        ));
     }
 }

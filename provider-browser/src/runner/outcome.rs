@@ -32,22 +32,30 @@ pub fn outcome(
         return Ok(outcome);
     }
     if denied < 0.0 {
-        return Err(Fault::Internal("this browser has no memory left for the guest".to_owned()));
+        return Err(Fault::Internal(
+            "this browser has no memory left for the guest".to_owned(),
+        ));
     }
     let over_limit = denied > (limits.memory_bytes >> PAGE_LOG2) as f64;
-    Ok(if over_limit { Outcome::OutOfMemory } else { outcome })
+    Ok(if over_limit {
+        Outcome::OutOfMemory
+    } else {
+        outcome
+    })
 }
 
 fn halted(halt: Halt) -> Outcome {
     match halt {
         Halt::Exit(code) => Outcome::Exited(code),
-        Halt::OutputExceeded(Stream::Stdout) => {
-            Outcome::OutputExceeded { what: Exceeded::Stdout }
-        }
-        Halt::OutputExceeded(Stream::Stderr) => {
-            Outcome::OutputExceeded { what: Exceeded::Stderr }
-        }
-        Halt::Trap(bad) => Outcome::Trapped { reason: format!("{}: {bad}", trap::OTHER) },
+        Halt::OutputExceeded(Stream::Stdout) => Outcome::OutputExceeded {
+            what: Exceeded::Stdout,
+        },
+        Halt::OutputExceeded(Stream::Stderr) => Outcome::OutputExceeded {
+            what: Exceeded::Stderr,
+        },
+        Halt::Trap(bad) => Outcome::Trapped {
+            reason: format!("{}: {bad}", trap::OTHER),
+        },
     }
 }
 
@@ -63,7 +71,9 @@ mod tests {
     };
 
     fn trapped() -> Outcome {
-        Outcome::Trapped { reason: trap::UNREACHABLE.to_owned() }
+        Outcome::Trapped {
+            reason: trap::UNREACHABLE.to_owned(),
+        }
     }
 
     fn of(seen: Outcome, halt: Option<Halt>, denied: f64) -> Result<Outcome, Fault> {
@@ -72,21 +82,42 @@ mod tests {
 
     #[test]
     fn a_halt_counts_whatever_it_looked_like() {
-        assert_eq!(of(trapped(), Some(Halt::Exit(3)), 0.0), Ok(Outcome::Exited(3)));
-        assert_eq!(of(Outcome::Exited(0), Some(Halt::Exit(3)), 0.0), Ok(Outcome::Exited(3)));
+        assert_eq!(
+            of(trapped(), Some(Halt::Exit(3)), 0.0),
+            Ok(Outcome::Exited(3))
+        );
+        assert_eq!(
+            of(Outcome::Exited(0), Some(Halt::Exit(3)), 0.0),
+            Ok(Outcome::Exited(3))
+        );
         let exceeded = Halt::OutputExceeded(Stream::Stderr);
-        let expected = Outcome::OutputExceeded { what: Exceeded::Stderr };
+        let expected = Outcome::OutputExceeded {
+            what: Exceeded::Stderr,
+        };
         assert_eq!(of(trapped(), Some(exceeded), 99.0), Ok(expected));
     }
 
     #[test]
     fn denied_memory_counts_only_for_who_did_not_succeed() {
         assert_eq!(of(trapped(), None, 17.0), Ok(Outcome::OutOfMemory));
-        assert_eq!(of(trapped(), Some(Halt::Exit(1)), 17.0), Ok(Outcome::OutOfMemory));
-        assert_eq!(of(trapped(), Some(Halt::Exit(0)), 17.0), Ok(Outcome::Exited(0)));
+        assert_eq!(
+            of(trapped(), Some(Halt::Exit(1)), 17.0),
+            Ok(Outcome::OutOfMemory)
+        );
+        assert_eq!(
+            of(trapped(), Some(Halt::Exit(0)), 17.0),
+            Ok(Outcome::Exited(0))
+        );
         assert_eq!(of(Outcome::Exited(0), None, -1.0), Ok(Outcome::Exited(0)));
-        assert_eq!(of(trapped(), None, 16.0), Ok(trapped()), "its own maximum, not the limit");
-        assert!(of(trapped(), None, -1.0).is_err(), "the browser's memory, not the guest's");
+        assert_eq!(
+            of(trapped(), None, 16.0),
+            Ok(trapped()),
+            "its own maximum, not the limit"
+        );
+        assert!(
+            of(trapped(), None, -1.0).is_err(),
+            "the browser's memory, not the guest's"
+        );
     }
 
     #[test]

@@ -28,7 +28,12 @@ struct Ended {
 
 impl Ended {
     fn new(result: Result<Outcome, Fault>, run_us: u64, reusable: bool) -> Self {
-        Self { result, run_us, reusable, denied: 0.0 }
+        Self {
+            result,
+            run_us,
+            reusable,
+            denied: 0.0,
+        }
     }
 
     fn before_start(fault: Fault) -> Self {
@@ -55,16 +60,30 @@ pub(super) fn run(
     };
     let (host, patterns) = match prepare(order, blobs) {
         Ok(prepared) => prepared,
-        Err(fault) => return Report { end: Err(fault), ..report },
+        Err(fault) => {
+            return Report {
+                end: Err(fault),
+                ..report
+            };
+        }
     };
     calls::begin(host);
     let ended = call(module, imports, announce);
     glue::attach(&JsValue::UNDEFINED);
     let Some((host, halt)) = calls::end() else {
         let fault = Fault::Internal("the guest's host is gone".to_owned());
-        return Report { end: Err(fault), reusable: false, ..report };
+        return Report {
+            end: Err(fault),
+            reusable: false,
+            ..report
+        };
     };
-    let Ended { result, run_us, denied, .. } = ended;
+    let Ended {
+        result,
+        run_us,
+        denied,
+        ..
+    } = ended;
     report.end = outcome(result, halt, denied, run_us, &order.spec.limits);
     report.run_us = run_us;
     report.reusable = ended.reusable;
@@ -90,18 +109,16 @@ fn prepare(order: &Order, blobs: Vec<Bytes>) -> Result<(Host<TabWorld>, Patterns
     Ok((host, patterns))
 }
 
-fn call(
-    module: &WebAssembly::Module,
-    imports: &Object,
-    announce: impl FnOnce(),
-) -> Ended {
+fn call(module: &WebAssembly::Module, imports: &Object, announce: impl FnOnce()) -> Ended {
     let instance = match WebAssembly::Instance::new(module, imports) {
         Ok(instance) => instance,
         Err(error) => return not_instantiated(&error),
     };
     let exports = instance.exports();
     let export = |name: &str| Reflect::get(&exports, &name.into());
-    let Some(start) = export("_start").ok().and_then(|start| start.dyn_into::<Function>().ok())
+    let Some(start) = export("_start")
+        .ok()
+        .and_then(|start| start.dyn_into::<Function>().ok())
     else {
         return Ended::before_start(Fault::Module("no function _start is exported".to_owned()));
     };
@@ -115,7 +132,10 @@ fn call(
         Ok(_) => Ended::new(Ok(Outcome::Exited(0)), run_us, true),
         Err(error) => threw(&error, run_us),
     };
-    Ended { denied: glue::global(&instance, DENIED_EXPORT), ..ended }
+    Ended {
+        denied: glue::global(&instance, DENIED_EXPORT),
+        ..ended
+    }
 }
 
 /// The engine took the module when it was compiled, yet doesn't run it.
@@ -125,7 +145,10 @@ fn not_instantiated(error: &JsValue) -> Ended {
         "LinkError" | "TypeError" => Ended::before_start(Fault::Module(thrown.message)),
         "RangeError" if word(&thrown) != trap::STACK => {
             let fault = Fault::Internal(format!("no memory for the guest: {}", thrown.message));
-            Ended { reusable: false, ..Ended::before_start(fault) }
+            Ended {
+                reusable: false,
+                ..Ended::before_start(fault)
+            }
         }
         _ => {
             let reason = reason(&thrown);
@@ -143,13 +166,23 @@ fn threw(error: &JsValue, run_us: u64) -> Ended {
     // The stack may have ended inside of a call: what the host was about to do
     // then is half done.
     let reusable = word(&thrown) != trap::STACK;
-    Ended::new(Ok(Outcome::Trapped { reason: reason(&thrown) }), run_us, reusable)
+    Ended::new(
+        Ok(Outcome::Trapped {
+            reason: reason(&thrown),
+        }),
+        run_us,
+        reusable,
+    )
 }
 
 fn thrown(error: &JsValue) -> Thrown {
     let parts = glue::thrown(error);
     let part = |index| parts.get(index).as_string().unwrap_or_default();
-    Thrown { name: part(0), message: part(1), stack: part(2) }
+    Thrown {
+        name: part(0),
+        message: part(1),
+        stack: part(2),
+    }
 }
 
 /// Adds what the guest left behind.
@@ -173,7 +206,9 @@ fn finish(
             bytes <= limits.artifact_bytes && count <= ARTIFACTS_MAX
         });
         if bytes > limits.artifact_bytes || count > ARTIFACTS_MAX {
-            report.end = Ok(Outcome::OutputExceeded { what: Exceeded::Artifacts });
+            report.end = Ok(Outcome::OutputExceeded {
+                what: Exceeded::Artifacts,
+            });
         } else {
             report.artifacts = artifacts;
         }
