@@ -16,7 +16,6 @@
 //! - [`sandbox`]: one guest's run, from its spec to its result, without any
 //!   network: [`sandbox::Runner`].
 //! - [`engine`]: wasmtime, set up; compiled modules in memory and on disk.
-//! - [`speed`]: how fast a slot is.
 //! - [`lru`]: a cache that forgets what was used longest ago.
 
 pub mod blobs;
@@ -29,4 +28,3 @@ pub mod lru;
 pub mod machine;
 pub mod provider;
 pub mod sandbox;
-pub mod speed;

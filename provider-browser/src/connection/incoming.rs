@@ -48,7 +48,7 @@ async fn receive(bytes: &mut Bytes, wanted: &Wanted, tell: &Tell) -> Option<()> 
     match BulkHeader::decode(&header).ok()? {
         BulkHeader::Message { size } => {
             let encoded = bytes.exactly(size as u32).await.ok()?;
-            tell(Heard::Message(decode_one(&encoded).ok()?));
+            tell(Heard::Message(Box::new(decode_one(&encoded).ok()?)));
         }
         BulkHeader::Blob(blob) => {
             // Room is made for what was asked for, and for nothing else.

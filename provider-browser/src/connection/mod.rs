@@ -45,7 +45,7 @@ pub(crate) enum Heard {
     /// Bytes of the control stream.
     Control(Vec<u8>),
     /// A message that had a stream of its own.
-    Message(ToProvider),
+    Message(Box<ToProvider>),
     /// A blob that was [wanted](Connection::want), checked; or why it wasn't
     /// what it should be.
     Blob(Digest, Result<Uint8Array, String>),

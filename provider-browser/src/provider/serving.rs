@@ -149,7 +149,7 @@ impl<'a> Serving<'a> {
                     inputs.push(Input::Disconnected(error.to_string()));
                 }
             }
-            Heard::Message(message) => inputs.push(Input::Message(message)),
+            Heard::Message(message) => inputs.push(Input::Message(*message)),
             Heard::Blob(digest, Ok(bytes)) => {
                 self.house.blobs.keep(digest, &bytes, true);
                 inputs.push(Input::Have(digest));

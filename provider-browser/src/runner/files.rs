@@ -2,7 +2,7 @@
 //! places of references, archives unpacked.
 
 use bytes::Bytes;
-use wasipool_shared::archive::{ArchiveError, ArchiveLimits, Entry, clean_path, unpack};
+use wasipool_shared::archive::{ArchiveLimits, Entry, clean_path, unpack};
 use wasipool_shared::task::{Fault, Files, Payload, TaskSpec};
 
 use crate::wasi::fs::FileEntry;

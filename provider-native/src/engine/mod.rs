@@ -7,6 +7,7 @@
 
 mod disk;
 pub mod modules;
+pub mod speed;
 mod ticker;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

@@ -20,9 +20,9 @@ use crate::broker::{Broker, Denied};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::engine::modules::Modules;
-use crate::engine::{Engine, Ticker, explain};
+use crate::engine::{Engine, Ticker, explain, speed};
 use crate::executor::Executor;
-use crate::{machine, speed};
+use crate::machine;
 use backoff::Backoff;
 use signals::Signals;
 
