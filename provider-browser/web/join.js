@@ -30,8 +30,10 @@ function start() {
   if (!worker) {
     worker = new Worker('/session-worker.js', { type: 'module' });
     worker.onmessage = ({ data }) => {
+      const before = status?.state;
       status = JSON.parse(data);
       show();
+      if (before === 'waiting' || before === 'connecting') renew();
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -113,6 +115,24 @@ function show() {
   if (OVER.has(status.state)) active = false;
   draining = active && (draining || status.state === 'draining');
   buttons();
+}
+
+const PROGRAM = '/wasipool_browser.js';
+
+async function version() {
+  const response = await fetch(PROGRAM, { method: 'HEAD', cache: 'no-store' }).catch(() => undefined);
+  return response?.ok ? response.headers.get('ETag') : null;
+}
+
+const loaded = version();
+
+/** A broker that came back may be a newer one: its page has other workers. */
+async function renew() {
+  const [then, now] = await Promise.all([loaded, version()]);
+  // Nobody should have to type a token again.
+  if (!active || !then || !now || then === now || byId('token').value) return;
+  const settings = { autostart: '1', slots: byId('slots').value, name: byId('name').value };
+  location.replace(`/join?${new URLSearchParams(settings)}`);
 }
 
 /** Why this browser can't be a provider, if it can't. */

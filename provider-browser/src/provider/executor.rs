@@ -37,9 +37,15 @@ struct Run {
     look_us: f64,
 }
 
+/// How long to wait before workers are tried again that couldn't be started.
+const HEAL_US: f64 = 3_000_000.0;
+
 /// See the module.
 pub(super) struct Executor {
     mailbox: Mailbox<Event>,
+    slots: u16,
+    /// When to try again to start workers, if that failed.
+    heal_us: Option<f64>,
     pool: Pool,
     workers: HashMap<WorkerId, GuestWorker>,
     runs: HashMap<AttemptId, Run>,
@@ -52,6 +58,8 @@ impl Executor {
     pub(super) fn new(mailbox: Mailbox<Event>) -> Self {
         Self {
             mailbox,
+            slots: 0,
+            heal_us: None,
             pool: Pool::default(),
             workers: HashMap::new(),
             runs: HashMap::new(),
@@ -61,11 +69,22 @@ impl Executor {
     }
 
     /// Keeps as many workers as that many slots need.
-    pub(super) fn resize(&mut self, slots: u16, blobs: &mut Blobs) {
+    pub(super) fn resize(&mut self, slots: u16, blobs: &mut Blobs, out: &mut Vec<Input>) {
+        self.slots = slots;
+        self.heal_us = None;
         let mut actions = Vec::new();
         self.pool.resize(slots.into(), &mut actions);
-        // Nothing runs yet, or any more: nothing can go wrong with a run.
-        self.act(actions, blobs, &mut Vec::new());
+        self.act(actions, blobs, out);
+    }
+
+    /// Starts the workers that are missing: their code can be loaded now.
+    pub(super) fn refresh(&mut self, blobs: &mut Blobs, out: &mut Vec<Input>) {
+        self.resize(self.slots, blobs, out);
+    }
+
+    /// Whether there are no workers, and none can be started at present.
+    pub(super) fn is_broken(&self) -> bool {
+        self.pool.is_broken()
     }
 
     /// Runs this; what comes of it is put into `out` now or later.
@@ -224,6 +243,7 @@ impl Executor {
 
     fn give_up_if_broken(&mut self, out: &mut Vec<Input>) {
         if self.pool.is_broken() {
+            self.heal_us.get_or_insert(unix_us() + HEAL_US);
             for (attempt, _) in self.runs.drain() {
                 let fault = Fault::Internal("no worker can be started".to_owned());
                 out.push(Input::Failed(attempt, fault));
@@ -247,6 +267,9 @@ impl Executor {
     /// Ends the guests whose time is up.
     pub(super) fn check_time(&mut self, blobs: &mut Blobs, out: &mut Vec<Input>) {
         let now_us = unix_us();
+        if self.heal_us.is_some_and(|heal_us| heal_us <= now_us) {
+            self.refresh(blobs, out);
+        }
         let mut late = Vec::new();
         for (attempt, run) in &mut self.runs {
             if run.look_us > now_us {
@@ -282,7 +305,8 @@ impl Executor {
     /// In how many microseconds to check the time again.
     pub(super) fn next_look_us(&self) -> f64 {
         let looks = self.runs.values().map(|run| run.look_us);
-        looks.fold(f64::INFINITY, f64::min) - unix_us()
+        let heal_us = self.heal_us.unwrap_or(f64::INFINITY);
+        looks.fold(heal_us, f64::min) - unix_us()
     }
 
     /// What runs, longest first.

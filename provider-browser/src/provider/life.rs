@@ -104,9 +104,17 @@ impl Life {
             agent: measured.agent,
             capacity,
         };
-        self.house.executor.resize(slots, &mut self.house.blobs);
+        self.resize(slots);
         self.connect_again_and_again(&config, token).await;
-        self.house.executor.resize(0, &mut self.house.blobs);
+        self.resize(0);
+    }
+
+    fn resize(&mut self, slots: u16) {
+        let House {
+            executor, blobs, ..
+        } = &mut self.house;
+        // Nothing runs yet, or any more: nothing can go wrong with a run.
+        executor.resize(slots, blobs, &mut Vec::new());
     }
 
     async fn measure(&mut self) -> Result<Measured, String> {
@@ -168,8 +176,15 @@ impl Life {
         };
         let connection = Connection::open(&transport, tell).await?;
         let mut effects = Vec::new();
+        let capacity = config.capacity.clone();
         let session = Session::new(config, monotonic_us() as u64, &mut effects);
-        let mut serving = Serving::new(&mut self.house, number, session, effects, connection);
+        let mut serving = Serving::new(
+            &mut self.house,
+            number,
+            (session, effects),
+            capacity,
+            connection,
+        );
         let mut news = true;
         while !serving.ended() {
             let mut event = Some(mailbox.take().await);

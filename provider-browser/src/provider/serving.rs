@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use js_sys::Uint8Array;
+use wasipool_shared::capacity::Capacity;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::session::{BlobUse, CloseReason, Effect, Input, Session};
 use wasipool_shared::task::BlobRef;
@@ -30,6 +31,8 @@ pub(super) struct House {
 pub(super) struct Serving<'a> {
     house: &'a mut House,
     session: Session,
+    /// What the provider offers as long as it has workers.
+    capacity: Capacity,
     connection: Connection,
     number: u32,
     reader: FrameReader,
@@ -46,13 +49,14 @@ impl<'a> Serving<'a> {
     pub(super) fn new(
         house: &'a mut House,
         number: u32,
-        session: Session,
-        effects: Vec<Effect>,
+        (session, effects): (Session, Vec<Effect>),
+        capacity: Capacity,
         connection: Connection,
     ) -> Self {
         let mut serving = Self {
             house,
             session,
+            capacity,
             connection,
             number,
             reader: FrameReader::default(),
@@ -121,6 +125,18 @@ impl<'a> Serving<'a> {
             }
         }
         self.inputs.extend(inputs);
+        self.settle();
+        self.offer();
+    }
+
+    /// Offers no slots while there are no workers for them. The session tells
+    /// the broker of changes only.
+    fn offer(&mut self) {
+        let mut capacity = self.capacity.clone();
+        if self.house.executor.is_broken() {
+            capacity.slots = 0;
+        }
+        self.inputs.push_back(Input::Capacity(capacity));
         self.settle();
     }
 
@@ -229,6 +245,8 @@ impl<'a> Serving<'a> {
             Effect::Release(digest) => blobs.release(&digest),
             Effect::Welcomed(welcome) => {
                 self.welcomed = true;
+                // Some may be missing since the broker was gone last.
+                executor.refresh(blobs, &mut inputs);
                 status.state = State::Connected;
                 status.detail.clear();
                 status.provider = Some(welcome.provider.to_string());

@@ -90,9 +90,8 @@ fn obey(order: &Order, parts: &Array, imports: &Object) -> Report {
     let blobs = blobs
         .iter()
         .map(|blob| blob.unchecked_into::<Uint8Array>().to_vec().into());
-    run::run(order, &module, blobs.collect(), imports, || {
-        announce(order.attempt)
-    })
+    let blobs = blobs.collect();
+    run::run(order, &module, blobs, imports, || announce(order.attempt))
 }
 
 fn announce(attempt: AttemptId) {
