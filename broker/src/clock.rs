@@ -63,6 +63,14 @@ impl Clock {
     }
 }
 
+/// Unix time in milliseconds by the system's clock, which goes on while the
+/// machine sleeps and may be set back: for what depends on the date.
+#[must_use]
+pub fn system_unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Random bits from the operating system.
 ///
 /// # Panics

@@ -20,7 +20,7 @@ use wtransport::{Endpoint, Identity, ServerConfig};
 use super::certificate::{self, Announce, Renewal, Step};
 use super::session;
 use super::tickets::Tickets;
-use crate::clock::{Clock, random_u128};
+use crate::clock::{Clock, random_u128, system_unix_ms};
 use crate::driver::Handle;
 use crate::store::Store;
 
@@ -208,12 +208,12 @@ impl Transport {
         if self.shared.settings.certificate.is_some() {
             return std::future::pending().await;
         }
-        let mut renewal = Renewal::new(self.shared.clock.unix_ms());
+        let mut renewal = Renewal::new(system_unix_ms());
         let mut next = None;
         let mut check = tokio::time::interval(RENEWAL_CHECK);
         loop {
             check.tick().await;
-            while let Some(step) = renewal.due(self.shared.clock.unix_ms()) {
+            while let Some(step) = renewal.due(system_unix_ms()) {
                 if let Err(error) = self.renewal_step(step, &mut next) {
                     tracing::error!(%error, "the certificate could not be renewed");
                 }

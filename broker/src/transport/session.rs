@@ -27,7 +27,7 @@ use super::endpoint::Shared;
 use super::outbox::Outbox;
 use crate::driver::handle::Joined;
 
-/// Bytes that are read from the control stream at a time.
+/// Bytes that are taken from the control stream at a time.
 const READ_BYTES: usize = 64 * 1024;
 
 /// Runs a session that was just accepted, until it ends.
@@ -76,7 +76,6 @@ struct Control {
 impl Control {
     /// The next frame; nothing at the stream's proper end.
     async fn next(&mut self) -> Result<Option<Bytes>, String> {
-        let mut buffer = Vec::new();
         loop {
             if let Some(frame) = self
                 .frames
@@ -85,9 +84,10 @@ impl Control {
             {
                 return Ok(Some(frame));
             }
-            buffer.resize(READ_BYTES, 0);
-            match self.stream.read(&mut buffer).await {
-                Ok(Some(read)) => self.frames.feed(&buffer[..read]),
+            // In chunks as QUIC has them: an idle session keeps no buffer.
+            let stream = self.stream.quic_stream_mut();
+            match stream.read_chunk(READ_BYTES, true).await {
+                Ok(Some(chunk)) => self.frames.feed(&chunk.bytes),
                 Ok(None) => {
                     self.frames.finish().map_err(|error| error.to_string())?;
                     return Ok(None);
