@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::limits::{ARCHIVE_ENTRIES_MAX, ARGS_MAX, ARTIFACT_PATTERNS_MAX, ENV_MAX};
+use crate::wire::list::at_most;
 
 /// A blob with its size, so that whoever fetches it knows what comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,7 +46,7 @@ pub enum Files {
     /// What a zip, tar or gzipped tar holds.
     Archive(BlobRef),
     /// Single files: path below `/` (no leading slash) and content.
-    Map(Vec<(String, Payload)>),
+    Map(#[serde(deserialize_with = "at_most::<_, _, ARCHIVE_ENTRIES_MAX>")] Vec<(String, Payload)>),
 }
 
 /// What a guest may use at most.
@@ -60,19 +62,25 @@ pub struct TaskLimits {
     pub artifact_bytes: u64,
 }
 
+/// Arguments with the program's own name.
+const ARGV_MAX: usize = ARGS_MAX + 1;
+
 /// One run of a module, complete: the same spec gives the same bytes anywhere,
 /// as far as the guest itself is deterministic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {
     /// Arguments, `argv[0]` first.
+    #[serde(deserialize_with = "at_most::<_, _, ARGV_MAX>")]
     pub args: Vec<String>,
     /// Environment, sorted by name, each name once.
+    #[serde(deserialize_with = "at_most::<_, _, ENV_MAX>")]
     pub env: Vec<(String, String)>,
     /// What the guest reads from stdin.
     pub stdin: Payload,
     /// What the guest finds below `/`.
     pub files: Files,
     /// Paths or globs below `/` of files to bring back.
+    #[serde(deserialize_with = "at_most::<_, _, ARTIFACT_PATTERNS_MAX>")]
     pub artifacts: Vec<String>,
     /// What it may use.
     pub limits: TaskLimits,

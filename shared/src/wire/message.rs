@@ -6,10 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::list::at_most;
 use super::version::VersionRange;
 use crate::capacity::{Capacity, ProviderKind};
 use crate::digest::Digest;
 use crate::ids::{AttemptId, ProviderId, TaskId};
+use crate::limits::ARTIFACTS_MAX;
 use crate::task::{BlobRef, Fault, Outcome, TaskSpec, Timing};
 
 /// The provider's first message: alone in the first frame.
@@ -151,6 +153,7 @@ pub struct Ended {
     /// What it wrote to stderr.
     pub stderr: Output,
     /// The files it left that were asked for, sorted by path.
+    #[serde(deserialize_with = "at_most::<_, _, ARTIFACTS_MAX>")]
     pub artifacts: Vec<Artifact>,
     /// Where its time went.
     pub timing: Timing,

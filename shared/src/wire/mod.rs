@@ -10,6 +10,7 @@
 
 pub mod bulk;
 pub mod frame;
+pub(crate) mod list;
 pub mod message;
 pub mod version;
 
