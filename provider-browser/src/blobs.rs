@@ -8,6 +8,7 @@ use std::rc::Rc;
 use js_sys::{Array, Uint8Array};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::limits::MIB;
+use wasipool_shared::lru::Lru;
 use wasipool_shared::task::BlobRef;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
@@ -15,7 +16,6 @@ use web_sys::{Cache, Request, Response};
 
 use crate::connection::digest;
 use crate::js::scope;
-use crate::lru::Lru;
 
 const CACHE: &str = "wasipool-blobs-1";
 /// Bytes of blobs that stay in memory though no task needs them.
@@ -71,7 +71,7 @@ impl Blobs {
     /// Keeps a blob that was checked; until it is released in any case.
     pub(crate) fn keep(&mut self, key: Digest, bytes: &Uint8Array, fresh: bool) {
         self.memory
-            .insert(key, bytes.clone(), bytes.length().into(), true);
+            .insert_pinned(key, bytes.clone(), bytes.length().into());
         if let Some(disk) = &self.disk
             && fresh
         {

@@ -21,16 +21,14 @@
 //! - [`memory_limit`]: how a guest's memory is limited. [`trap`]: what engines
 //!   call their traps.
 //! - [`features`], [`agent`], [`offer`]: what a browser is and can do.
-//! - [`mailbox`], [`lru`], [`backoff`]: small things without a browser in them.
+//! - [`mailbox`]: messages between tasks, without a browser in it.
 //!
 //! Whatever needs a browser exists only when compiled to wasm; all the rest is
 //! tested natively.
 
 pub mod agent;
-pub mod backoff;
 pub mod features;
 pub mod guests;
-pub mod lru;
 pub mod mailbox;
 pub mod memory_limit;
 pub mod offer;

@@ -3,12 +3,12 @@
 use js_sys::{Uint8Array, WebAssembly};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::limits::MIB;
+use wasipool_shared::lru::Lru;
 use wasipool_shared::task::Fault;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::js::message;
-use crate::lru::Lru;
 use crate::memory_limit::{Limited, limit_memory};
 
 /// Bytes of modules whose compiled form is kept: that is several times larger.

@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::limits::MIB;
+use wasipool_shared::lru::Lru;
 use wasipool_shared::session::BlobUse;
 use wasipool_shared::task::BlobRef;
-
-use crate::lru::Lru;
 
 /// Bytes of blobs that nobody needs at the moment.
 const IDLE_BYTES: u64 = 256 * MIB;

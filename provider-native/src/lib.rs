@@ -16,7 +16,6 @@
 //! - [`sandbox`]: one guest's run, from its spec to its result, without any
 //!   network: [`sandbox::Runner`].
 //! - [`engine`]: wasmtime, set up; compiled modules in memory and on disk.
-//! - [`lru`]: a cache that forgets what was used longest ago.
 
 pub mod blobs;
 pub mod broker;
@@ -24,7 +23,6 @@ pub mod config;
 pub mod connection;
 pub mod engine;
 pub mod executor;
-pub mod lru;
 pub mod machine;
 pub mod provider;
 pub mod sandbox;

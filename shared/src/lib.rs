@@ -13,16 +13,19 @@
 //! - [`wire`]: messages, frames, bulk streams, versions.
 //! - [`session`]: the provider's side of a session as a state machine.
 //! - [`api`]: JSON types of the HTTP API that both a broker and its clients use.
+//! - [`lru`], [`backoff`]: what is kept a while longer, how long to wait between tries.
 //! - [`limits`]: every limit on what comes from outside.
 
 pub mod api;
 pub mod archive;
 pub mod artifact;
+pub mod backoff;
 pub mod capacity;
 pub mod deterministic;
 pub mod digest;
 pub mod ids;
 pub mod limits;
+pub mod lru;
 pub mod session;
 pub mod task;
 pub mod wire;

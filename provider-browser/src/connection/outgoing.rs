@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use wasipool_shared::backoff::Backoff;
 use wasipool_shared::wire::bulk::BulkHeader;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{WebTransport, WebTransportSendStream};
 
 use super::streams;
-use crate::backoff::Backoff;
 use crate::js::{message, sleep};
 
 /// Streams at the same time. Brokers allow more, but a browser doesn't wait

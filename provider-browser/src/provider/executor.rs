@@ -142,7 +142,7 @@ impl Executor {
             Ok(compiled) => {
                 let weight = blobs.get(&key.0).map_or(0, |bytes| bytes.length());
                 self.modules
-                    .insert(key, compiled.clone(), weight.into(), false);
+                    .insert(key, compiled.clone(), weight.into());
                 for attempt in waiting {
                     self.submit(attempt, compiled.clone(), blobs, out);
                 }

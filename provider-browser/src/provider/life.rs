@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use wasipool_shared::backoff::Backoff;
 use wasipool_shared::capacity::ProviderKind;
 use wasipool_shared::session::{CloseReason, Config, Session};
 use wasm_bindgen::prelude::*;
@@ -14,7 +15,6 @@ use super::executor::Executor;
 use super::failure::Failure;
 use super::measure::{Measured, random};
 use super::serving::{House, Serving};
-use crate::backoff::Backoff;
 use crate::blobs::Blobs;
 use crate::connection::Connection;
 use crate::js::{monotonic_us, scope, unix_ms};

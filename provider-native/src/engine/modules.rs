@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use parking_lot::Mutex;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::limits::MIB;
+use wasipool_shared::lru::Lru;
 use wasmtime::Module;
 
 use super::Engine;
 use super::disk::Disk;
-use crate::lru::Lru;
 
 /// Machine code that is kept in memory for workers that haven't loaded it yet.
 const MEMORY_BYTES: u64 = 256 * MIB;

@@ -4,13 +4,15 @@
 //! - `session`: one session, from the connection to its end.
 //! - `signals`: how a person or a service manager ends the provider.
 
-mod backoff;
 mod session;
 mod signals;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use wasipool_shared::backoff::Backoff;
 use wasipool_shared::capacity::Capacity;
 use wasipool_shared::limits::GIB;
 use wasipool_shared::session::CloseReason;
@@ -23,11 +25,19 @@ use crate::engine::modules::Modules;
 use crate::engine::{Engine, Ticker, explain, speed};
 use crate::executor::Executor;
 use crate::machine;
-use backoff::Backoff;
 use signals::Signals;
 
 /// Program and version.
 pub const AGENT: &str = concat!("wasipool-provider/", env!("CARGO_PKG_VERSION"));
+
+/// Waits between tries to connect, in milliseconds: the first, the longest.
+const RETRY_MS: (u32, u32) = (200, 30_000);
+
+/// A random number from 0 to 1, so that many providers don't come back at once.
+fn chance() -> f64 {
+    // Each state of the standard library's hasher is random.
+    (RandomState::new().hash_one(0) >> 40) as f64 / f64::from(1 << 24)
+}
 
 /// What stays from one session to the next.
 #[derive(Debug)]
@@ -101,7 +111,7 @@ impl Provider {
 
     /// Session after session.
     async fn serve(mut self) -> anyhow::Result<()> {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(RETRY_MS.0, RETRY_MS.1);
         loop {
             let connected = tokio::select! {
                 connected = connect(&self.broker) => connected,
@@ -111,7 +121,7 @@ impl Provider {
                 Ok((connection, ticket)) => {
                     let ended = self.session(connection, ticket).await;
                     if ended.welcomed {
-                        backoff = Backoff::default();
+                        backoff.reset();
                     }
                     match ended.reason {
                         CloseReason::Drained | CloseReason::Left => {
@@ -127,7 +137,7 @@ impl Provider {
                 Err(error) if error.is::<Denied>() => return Err(error),
                 Err(error) => tracing::warn!("not in the pool: {error:#}"),
             }
-            let delay = backoff.next();
+            let delay = Duration::from_millis(backoff.next_ms(chance()).into());
             tracing::info!(?delay, "trying again");
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}

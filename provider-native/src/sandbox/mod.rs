@@ -34,13 +34,13 @@ use bytes::Bytes;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::AttemptId;
 use wasipool_shared::limits::MIB;
+use wasipool_shared::lru::Lru;
 use wasipool_shared::session::outcome::RunResult;
 use wasipool_shared::task::{Fault, Outcome, Payload, TaskSpec};
 use wasmtime::{InstancePre, Linker, Module, Store, UpdateDeadline};
 
 use crate::engine::Engine;
 use crate::engine::modules::Modules;
-use crate::lru::Lru;
 use guest::{Guest, Setup};
 use root::Root;
 
