@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help build web guests demo run test docs dist clean
+.PHONY: help build web guests demo run test fuzz docs dist clean
 
 # Where rustup puts cargo, if a shell hasn't been told yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -39,6 +39,9 @@ run: ## a broker and a native provider that stay up
 test: ## everything that must pass; ends with "N passed, N failed"
 	@scripts/ensure-tools build wasm browser guests test
 	@scripts/test
+
+fuzz: ## a short run of each fuzz target
+	scripts/fuzz
 
 docs: ## API documentation in target/doc
 	cargo doc --no-deps --workspace

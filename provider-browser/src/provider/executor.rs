@@ -141,8 +141,7 @@ impl Executor {
         match compiled {
             Ok(compiled) => {
                 let weight = blobs.get(&key.0).map_or(0, |bytes| bytes.length());
-                self.modules
-                    .insert(key, compiled.clone(), weight.into());
+                self.modules.insert(key, compiled.clone(), weight.into());
                 for attempt in waiting {
                     self.submit(attempt, compiled.clone(), blobs, out);
                 }
