@@ -184,7 +184,7 @@ impl Transport {
         self.endpoint.wait_idle().await;
     }
 
-    async fn accept(&self) {
+    pub(super) async fn accept(&self) {
         loop {
             let incoming = self.endpoint.accept().await;
             let Ok(seat) = self.shared.seats.clone().try_acquire_owned() else {
@@ -221,7 +221,11 @@ impl Transport {
         }
     }
 
-    fn renewal_step(&self, step: Step, next: &mut Option<Identity>) -> anyhow::Result<()> {
+    pub(super) fn renewal_step(
+        &self,
+        step: Step,
+        next: &mut Option<Identity>,
+    ) -> anyhow::Result<()> {
         match step {
             Step::Announce => {
                 let identity = certificate::self_made(&self.names)?;

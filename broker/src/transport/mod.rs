@@ -14,6 +14,8 @@ pub mod certificate;
 pub mod endpoint;
 pub mod outbox;
 pub mod session;
+#[cfg(test)]
+mod tests;
 pub mod tickets;
 
 pub use certificate::{Announce, TransportView};
