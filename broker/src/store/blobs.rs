@@ -10,14 +10,21 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use wasipool_shared::digest::Digest;
+use wasipool_shared::limits::MIB;
+use wasipool_shared::lru::Lru;
 
-use super::cache::Cache;
 use super::folder::{Folder, Named, Names};
 pub use super::index::Pin;
 use super::index::{Entry, Index, Reserved};
 use super::upload::{Content, Upload, Uploaded};
 use super::{StoreError, StoreSettings};
 use crate::module::{BlobKind, ModuleInfo};
+
+/// Bytes of blobs that are kept in memory beside their files, so that a module
+/// isn't read again for each of many providers.
+const CACHE_BYTES: u64 = 256 * MIB;
+/// Bytes of one blob that is kept so: one large blob must not cost all others.
+const CACHED_BLOB_BYTES_MAX: u64 = CACHE_BYTES / 4;
 
 /// What is known of a blob beside its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +77,7 @@ pub struct BlobPage {
 pub struct Blobs {
     pub(super) index: Arc<Mutex<Index>>,
     pub(super) folder: Option<Arc<Folder>>,
-    pub(super) cache: Mutex<Cache>,
+    pub(super) cache: Mutex<Lru<Digest, Bytes>>,
     /// Held shared by who writes a blob, alone by who removes some: else one
     /// could remove the file that another just wrote.
     pub(super) files: tokio::sync::RwLock<()>,
@@ -109,7 +116,7 @@ impl Blobs {
         Ok(Self {
             index: Arc::new(Mutex::new(index)),
             folder: folder.map(Arc::new),
-            cache: Mutex::default(),
+            cache: Mutex::new(Lru::new(CACHE_BYTES)),
             files: tokio::sync::RwLock::default(),
             naming: tokio::sync::Mutex::default(),
             stored_bytes_max: settings.stored_bytes_max,
@@ -307,7 +314,7 @@ impl Blobs {
         if let Some(content) = &self.index.lock().blobs.get(&digest)?.content {
             return Some(content.clone());
         }
-        let cached = self.cache.lock().get(digest);
+        let cached = self.cache.lock().get(&digest).cloned();
         if cached.is_some() {
             return cached;
         }
@@ -315,7 +322,10 @@ impl Blobs {
         match tokio::fs::read(&path).await {
             Ok(bytes) => {
                 let bytes = Bytes::from(bytes);
-                self.cache.lock().insert(digest, bytes.clone());
+                let size = bytes.len() as u64;
+                if size <= CACHED_BLOB_BYTES_MAX {
+                    self.cache.lock().insert(digest, bytes.clone(), size);
+                }
                 Some(bytes)
             }
             Err(error) => {

@@ -54,7 +54,7 @@ impl Blobs {
             chosen
         };
         for digest in removed {
-            self.cache.lock().remove(digest);
+            self.cache.lock().remove(&digest);
             if let Some(folder) = self.folder.clone() {
                 let remove = move || folder.remove(digest);
                 let result = tokio::task::spawn_blocking(remove).await;

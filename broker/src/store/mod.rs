@@ -8,14 +8,12 @@
 //! - [`upload`]: content that arrives in pieces.
 //! - [`jobs`]: jobs, their results in order, who waits for them.
 //! - [`task`]: how a task ended.
-//! - `cache`: contents of files that were read lately.
 //! - `eviction`: room for new ones.
 //! - `folder`: files that are complete or not there.
 //! - `index`: which blobs there are, and what still needs them.
 //! - `packed`: a result in few bytes.
 
 pub mod blobs;
-mod cache;
 mod eviction;
 mod folder;
 mod index;
