@@ -37,7 +37,7 @@ run: ## a broker and a native provider that stay up
 	scripts/run
 
 test: ## everything that must pass; ends with "N passed, N failed"
-	@scripts/ensure-tools build wasm browser guests test
+	@scripts/ensure-tools build wasm browser node guests test
 	@scripts/test
 
 fuzz: ## a short run of each fuzz target
