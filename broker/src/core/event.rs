@@ -1,5 +1,6 @@
 //! What goes into the core and what comes out of it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
@@ -149,6 +150,20 @@ pub struct JobSpec {
     /// Time for which queued tasks wait while no connected provider can ever
     /// run them, in milliseconds.
     pub placement_timeout_ms: u64,
+    /// Set for a job of which some tasks may have ended already, before the
+    /// broker was started again.
+    pub resumed: Option<Resumed>,
+}
+
+/// How far a job had come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resumed {
+    /// Indexes of the tasks that haven't ended: ascending, apart from each
+    /// other, none empty, none beyond the job's last task.
+    pub open: Vec<Range<u32>>,
+    /// How all others ended; the numbers of tasks that haven't are not looked
+    /// at.
+    pub ended: Counts,
 }
 
 /// What a provider must be and have for a job.

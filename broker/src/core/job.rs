@@ -68,6 +68,13 @@ impl Job {
         let (class, age) = keys;
         let (module, work_us) = modules.look_up(spec.module);
         let quorum = spec.quorum.max(1);
+        let (queue, ended) = match &spec.resumed {
+            Some(resumed) => (TaskQueue::new(resumed.open.iter().cloned()), resumed.ended),
+            None => (
+                TaskQueue::new(std::iter::once(0..spec.tasks)),
+                Counts::default(),
+            ),
+        };
         Self {
             id,
             retries: spec.retries,
@@ -82,14 +89,16 @@ impl Job {
             age,
             waiting: false,
             stuck_in_pass: 0,
-            queue: TaskQueue::new(spec.tasks),
+            queue,
             replicas: (quorum > 1).then(|| {
                 let results_max = quorum.saturating_add(config.quorum_extra);
                 Box::new(Replicas::new(quorum, results_max))
             }),
             ended: Counts {
                 tasks: spec.tasks,
-                ..Counts::default()
+                queued: 0,
+                running: 0,
+                ..ended
             },
             running: 0,
             placement_ms: None,

@@ -48,7 +48,7 @@ use std::collections::BTreeMap;
 use wasipool_shared::ids::{JobId, ProviderId};
 
 pub use event::{
-    Config, Counts, Effect, End, Event, JobSpec, ProviderView, Requires, Totals, Verdict,
+    Config, Counts, Effect, End, Event, JobSpec, ProviderView, Requires, Resumed, Totals, Verdict,
 };
 
 use class::Classes;

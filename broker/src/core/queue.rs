@@ -1,9 +1,11 @@
 //! The queued tasks of one job.
 //!
 //! Tasks that never ran are a range, so a job of a million tasks costs as much
-//! as one of one task. Only those that come back are kept one by one.
+//! as one of one task; a job that was resumed has as many ranges as gaps. Only
+//! those that come back are kept one by one.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use wasipool_shared::ids::ProviderId;
 
@@ -27,8 +29,11 @@ impl Waiting {
 /// The queue.
 #[derive(Debug)]
 pub(super) struct TaskQueue {
-    next: u32,
-    end: u32,
+    /// Tasks that never came up, the first of them.
+    fresh: Range<u32>,
+    /// The others, if there are gaps; none of them is empty, nor is `fresh`
+    /// while there are some.
+    later: VecDeque<Range<u32>>,
     /// Tasks that came back and may go anywhere.
     front: VecDeque<Waiting>,
     /// Tasks that came back from a provider that they should avoid now.
@@ -36,22 +41,24 @@ pub(super) struct TaskQueue {
 }
 
 impl TaskQueue {
-    pub(super) fn new(tasks: u32) -> Self {
+    /// A queue of the tasks in those ranges.
+    pub(super) fn new(open: impl IntoIterator<Item = Range<u32>>) -> Self {
+        let mut ranges = open.into_iter().filter(|range| !range.is_empty());
         Self {
-            next: 0,
-            end: tasks,
+            fresh: ranges.next().unwrap_or_default(),
+            later: ranges.collect(),
             front: VecDeque::new(),
             wary: VecDeque::new(),
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.next == self.end && self.front.is_empty() && self.wary.is_empty()
+        self.fresh.is_empty() && self.front.is_empty() && self.wary.is_empty()
     }
 
     /// Whether some task is there that any provider may have.
     pub(super) fn has_unconstrained(&self) -> bool {
-        self.next < self.end || !self.front.is_empty()
+        self.has_fresh() || !self.front.is_empty()
     }
 
     /// Puts a task that came back before all others.
@@ -85,18 +92,18 @@ impl TaskQueue {
 
     /// Whether tasks are left that never came up.
     pub(super) fn has_fresh(&self) -> bool {
-        self.next < self.end
+        !self.fresh.is_empty()
     }
 
     /// Takes the next task that never came up.
     pub(super) fn take_fresh(&mut self) -> Option<Waiting> {
-        (self.next < self.end).then(|| {
-            self.next += 1;
-            Waiting {
-                index: self.next - 1,
-                trail: None,
-            }
-        })
+        let index = self.fresh.next()?;
+        if self.fresh.is_empty()
+            && let Some(next) = self.later.pop_front()
+        {
+            self.fresh = next;
+        }
+        Some(Waiting { index, trail: None })
     }
 
     /// Takes any task, for those who end them all.
@@ -111,5 +118,6 @@ impl TaskQueue {
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
         (self.front.capacity() + self.wary.capacity()) * size_of::<Waiting>()
+            + self.later.capacity() * size_of::<Range<u32>>()
     }
 }

@@ -23,11 +23,16 @@ impl Core {
         if self.job_keys.contains_key(&id) {
             return;
         }
-        if spec.tasks == 0 {
-            effects.push(Effect::JobEnded {
-                job: id,
-                counts: Counts::default(),
-            });
+        let ended = spec.resumed.as_ref().map(|resumed| resumed.ended);
+        let ended = ended.unwrap_or_default();
+        if ended.ended() >= spec.tasks {
+            let counts = Counts {
+                tasks: spec.tasks,
+                queued: 0,
+                running: 0,
+                ..ended
+            };
+            effects.push(Effect::JobEnded { job: id, counts });
             return;
         }
         let providers = self.pool.providers.iter().map(|(_, provider)| provider);
@@ -35,7 +40,7 @@ impl Core {
         let keys = (class, self.age);
         let job = Job::new(now_ms, id, spec, &self.config, keys, &mut self.modules);
         self.age += 1;
-        self.queued += u64::from(spec.tasks);
+        self.queued += u64::from(job.queued());
         let key = self.jobs.insert(job);
         self.job_keys.insert(id, key);
         self.refresh(key);

@@ -181,6 +181,7 @@ impl Driver {
             memory_bytes: new.tasks.memory_bytes(),
             requires,
             placement_timeout_ms: new.placement_timeout_ms,
+            resumed: None,
         };
         let created_ms = self.clock.precise_ms();
         self.jobs.insert(

@@ -206,3 +206,49 @@ fn who_can_but_is_busy_or_paused_is_waited_for() {
     };
     assert_eq!(providers(&bench.event(resumed)), [1]);
 }
+
+#[test]
+fn a_resumed_job_runs_only_what_has_not_ended() {
+    let mut bench = Bench::without_prefetch();
+    let ended = Counts {
+        succeeded: 3,
+        failed: 1,
+        cancelled: 1,
+        ..Counts::default()
+    };
+    let resumed = |open: Vec<std::ops::Range<u32>>, ended| {
+        let resumed = Some(Resumed { open, ended });
+        JobSpec { resumed, ..spec(9) }
+    };
+    bench.submit(1, resumed(vec![1..2, 4..6, 8..9], ended));
+    let counts = Counts {
+        tasks: 9,
+        queued: 4,
+        ..ended
+    };
+    assert_eq!(bench.counts(1), counts);
+    let mut effects = bench.join(1, capacity(1));
+    let mut ran = Vec::new();
+    while let [(provider, attempt, index)] = assigned(&effects)[..] {
+        ran.push(index);
+        effects = bench.ended((provider, attempt), final_result(0), 1_000);
+    }
+    assert_eq!(ran, [1, 4, 5, 8]);
+    let counts = Counts {
+        tasks: 9,
+        succeeded: 7,
+        ..ended
+    };
+    let job = JobId(1);
+    assert_eq!(effects.last(), Some(&Effect::JobEnded { job, counts }));
+
+    // All of it had ended.
+    let ended = Counts {
+        succeeded: 9,
+        ..Counts::default()
+    };
+    let effects = bench.submit(2, resumed(Vec::new(), ended));
+    let (job, counts) = (JobId(2), Counts { tasks: 9, ..ended });
+    assert_eq!(effects, [Effect::JobEnded { job, counts }]);
+    assert_eq!(bench.core.totals().queued + bench.core.totals().running, 0);
+}

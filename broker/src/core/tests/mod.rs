@@ -14,7 +14,7 @@ use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
 
-use super::{Config, Core, Counts, Effect, End, Event, JobSpec, Requires, Verdict};
+use super::{Config, Core, Counts, Effect, End, Event, JobSpec, Requires, Resumed, Verdict};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
@@ -29,6 +29,7 @@ fn spec(tasks: u32) -> JobSpec {
         memory_bytes: 256 * MIB,
         requires: Requires::default(),
         placement_timeout_ms: 600_000,
+        resumed: None,
     }
 }
 

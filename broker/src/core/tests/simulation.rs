@@ -43,6 +43,7 @@ fn random_spec(random: &mut Random) -> JobSpec {
             features: Features([0, 0, 1, 3][random.below(4) as usize]),
         },
         placement_timeout_ms: random.below(20_000),
+        resumed: None,
     }
 }
 
