@@ -135,6 +135,8 @@ pub struct JobSpec {
     pub tasks: u32,
     /// −100 to 100; 25 more doubles the job's share.
     pub priority: i8,
+    /// Whose job it is; 0 is nobody in particular.
+    pub owner: u64,
     /// Attempts of a task that may be lost with their provider before the task
     /// is.
     pub retries: u32,

@@ -104,6 +104,9 @@ pub struct NewJob {
     pub tasks: Tasks,
     /// -100 to 100; higher gets a larger share.
     pub priority: i8,
+    /// Whose job it is; 0 is nobody in particular. Owners share the pool
+    /// equally, whatever number of jobs each has.
+    pub owner: u64,
     /// How often a task is tried again when its provider is lost.
     pub retries: u32,
     /// Equal results, from different providers, that each task needs.

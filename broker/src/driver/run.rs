@@ -175,6 +175,7 @@ impl Driver {
         let spec = JobSpec {
             tasks: new.tasks.len(),
             priority: new.priority,
+            owner: new.owner,
             retries: new.retries,
             quorum: new.quorum,
             module: new.module.digest,

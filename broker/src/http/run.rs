@@ -167,6 +167,7 @@ impl Request {
             module,
             tasks: Tasks::Each(vec![Arc::new(spec)]),
             priority: 0,
+            owner: 0,
             retries: RETRIES_DEFAULT,
             quorum: 1,
             placement_timeout_ms: app.limits.run_placement_timeout_ms,

@@ -54,6 +54,7 @@ fn new_job(tasks: u32, stdin: Payload) -> NewJob {
             spec: Arc::new(spec),
         },
         priority: 0,
+        owner: 0,
         retries: 3,
         quorum: 1,
         placement_timeout_ms: 1,

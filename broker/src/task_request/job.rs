@@ -115,6 +115,7 @@ pub async fn resolve_job(
         module,
         tasks,
         priority: i8::try_from(priority).unwrap_or(0),
+        owner: 0,
         retries: within("retries", retries, 0..=RETRIES_MAX, "")?,
         quorum: within("quorum", fields.quorum.unwrap_or(1), 1..=QUORUM_MAX, "")?,
         placement_timeout_ms: within(

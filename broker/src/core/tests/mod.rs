@@ -23,6 +23,7 @@ fn spec(tasks: u32) -> JobSpec {
     JobSpec {
         tasks,
         priority: 0,
+        owner: 0,
         retries: 3,
         quorum: 1,
         module: Digest([7; 32]),

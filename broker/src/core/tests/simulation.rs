@@ -34,6 +34,7 @@ fn random_spec(random: &mut Random) -> JobSpec {
     JobSpec {
         tasks: random.below(30) as u32,
         priority: random.below(201) as i8,
+        owner: random.below(3),
         retries: random.below(4) as u32,
         quorum: [0, 1, 1, 1, 2, 3][random.below(6) as usize],
         module: Digest([random.below(3) as u8; 32]),
