@@ -9,28 +9,32 @@ use wasipool_shared::digest::Digest;
 
 use super::Problem;
 
-/// Name and content of each file of the page.
-static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// A file of the page, as it is and compressed.
+struct File {
+    name: &'static str,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+    brotli: &'static [u8],
+}
+
+/// What the build script made of the page's files.
+mod built {
+    use super::File;
+
+    include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+}
 
 struct Asset {
-    content: &'static [u8],
-    content_type: &'static str,
-    tag: HeaderValue,
+    file: &'static File,
+    digest: String,
 }
 
 static ASSETS: LazyLock<HashMap<&str, Asset>> = LazyLock::new(|| {
-    let asset = |(name, content): &(&'static str, &'static [u8])| {
-        let tag = HeaderValue::try_from(format!("\"{}\"", Digest::of(content).hex())).ok()?;
-        Some((
-            *name,
-            Asset {
-                content,
-                content_type: content_type(name),
-                tag,
-            },
-        ))
+    let asset = |file: &'static File| {
+        let digest = Digest::of(file.plain).hex();
+        (file.name, Asset { file, digest })
     };
-    FILES.iter().filter_map(asset).collect()
+    built::FILES.iter().map(asset).collect()
 });
 
 /// Scripts and wasm only from here; connections only to here and, by
@@ -56,7 +60,7 @@ const HEADERS: [(header::HeaderName, &str); 6] = [
         "same-origin",
     ),
     (header::REFERRER_POLICY, "no-referrer"),
-    (header::CACHE_CONTROL, "no-cache"),
+    (header::VARY, "Accept-Encoding"),
 ];
 
 fn content_type(name: &str) -> &'static str {
@@ -75,43 +79,94 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
+/// Whether the value of `Accept-Encoding` allows `coding`.
+fn accepts(headers: &HeaderMap, coding: &str) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let mut offers = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    offers.any(|offer| {
+        let (name, weight) = offer.split_once(';').unwrap_or((offer, ""));
+        let refused = weight
+            .trim()
+            .strip_prefix("q=")
+            .is_some_and(|weight| weight.parse().is_ok_and(|weight: f32| weight <= 0.0));
+        name.trim().eq_ignore_ascii_case(coding) && !refused
+    })
+}
+
+/// The smallest form that the client takes, and what that is called.
+fn form(file: &'static File, headers: &HeaderMap) -> (&'static [u8], Option<&'static str>) {
+    let coded = [("br", file.brotli), ("gzip", file.gzip)];
+    let usable = coded
+        .into_iter()
+        .find(|(coding, bytes)| bytes.len() < file.plain.len() && accepts(headers, coding));
+    usable.map_or((file.plain, None), |(coding, bytes)| (bytes, Some(coding)))
+}
+
+/// Whether the client has what `tag` stands for.
+fn known(headers: &HeaderMap, tag: &str) -> bool {
+    let values = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut tags = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    tags.any(|known| known.trim().trim_start_matches("W/") == tag)
+}
+
+/// The file at `path`, and whether that address never stands for another one.
+fn find(path: &str) -> Option<(&'static Asset, bool)> {
+    let (name, fixed) = match path {
+        "/" => ("index.html", false),
+        "/join" => ("join.html", false),
+        path => match path
+            .strip_prefix("/~")
+            .and_then(|path| path.split_once('/'))
+        {
+            Some((built::VERSION, name)) => (name, true),
+            Some(_) => return None,
+            None => (path.trim_start_matches('/'), false),
+        },
+    };
+    ASSETS.get(name).map(|asset| (asset, fixed))
+}
+
 /// Whatever no endpoint has: a file of the page, or nothing.
 ///
 /// # Errors
 /// If there is no such file.
 pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    let name = match uri.path() {
-        "/" => "index.html",
-        "/join" => "join.html",
-        path => path.trim_start_matches('/'),
-    };
-    let found = ASSETS
-        .get(name)
-        .filter(|_| matches!(method, Method::GET | Method::HEAD));
-    let Some(asset) = found else {
+    let found = find(uri.path()).filter(|_| matches!(method, Method::GET | Method::HEAD));
+    let Some((asset, fixed)) = found else {
         return Err(Problem::not_found(format!(
             "there is nothing at {method} {}",
             uri.path()
         )));
     };
-    let known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .any(|tag| tag == asset.tag);
-    let mut response = if known {
+    let (bytes, coding) = form(asset.file, &headers);
+    let tag = format!("\"{}{}\"", asset.digest, coding.unwrap_or_default());
+    let mut response = if known(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        asset.content.into_response()
+        bytes.into_response()
     };
-    let fixed = response.headers_mut();
-    fixed.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(asset.content_type),
-    );
-    fixed.insert(header::ETAG, asset.tag.clone());
+    let sent = response.headers_mut();
     for (name, value) in HEADERS {
-        fixed.insert(name, HeaderValue::from_static(value));
+        sent.insert(name, HeaderValue::from_static(value));
     }
+    let kind = content_type(asset.file.name);
+    sent.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Some(coding) = coding {
+        sent.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        sent.insert(header::ETAG, tag);
+    }
+    let keep = if fixed {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    sent.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
     Ok(response)
 }
 
@@ -119,35 +174,88 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Result<Respo
 mod tests {
     use super::*;
 
+    async fn get(path: &str, headers: &[(header::HeaderName, &str)]) -> Result<Response, Problem> {
+        let header = |(name, value): &(header::HeaderName, &str)| {
+            (name.clone(), HeaderValue::from_str(value).unwrap())
+        };
+        let headers = headers.iter().map(header).collect();
+        serve(Method::GET, path.parse().unwrap(), headers).await
+    }
+
+    async fn body(response: Response) -> Vec<u8> {
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+        bytes.unwrap().to_vec()
+    }
+
     #[tokio::test]
     async fn files_have_their_type_and_tag() {
-        let (name, content) = FILES.first().expect("the page has a file");
-        let get =
-            async |headers| serve(Method::GET, format!("/{name}").parse().unwrap(), headers).await;
-        let response = get(HeaderMap::new()).await.unwrap();
-        assert_eq!(response.headers()[header::CONTENT_TYPE], content_type(name));
-        assert!(
-            response
-                .headers()
-                .contains_key(header::CONTENT_SECURITY_POLICY)
-        );
-        let tag = response.headers()[header::ETAG].clone();
-        let body = axum::body::to_bytes(response.into_body(), usize::MAX)
+        for file in built::FILES {
+            let path = format!("/{}", file.name);
+            let response = get(&path, &[]).await.unwrap();
+            let headers = response.headers();
+            assert_eq!(headers[header::CONTENT_TYPE], content_type(file.name));
+            assert!(headers.contains_key(header::CONTENT_SECURITY_POLICY));
+            assert!(!headers.contains_key(header::CONTENT_ENCODING));
+            let tag = headers[header::ETAG].to_str().unwrap().to_owned();
+            assert_eq!(body(response).await, file.plain);
+            let tags = format!("\"other\", W/{tag}");
+            for known in [&tag, &tags] {
+                let again = get(&path, &[(header::IF_NONE_MATCH, known)]).await.unwrap();
+                assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_client_says_how_files_are_compressed() {
+        let file = built::FILES
+            .iter()
+            .max_by_key(|file| file.plain.len())
+            .unwrap();
+        let path = format!("/{}", file.name);
+        let sent = async |accepted| {
+            let response = get(&path, &[(header::ACCEPT_ENCODING, accepted)])
+                .await
+                .unwrap();
+            let coding = response.headers().get(header::CONTENT_ENCODING).cloned();
+            let coding = coding.map(|coding| coding.to_str().unwrap().to_owned());
+            (coding, body(response).await)
+        };
+        let of = |coding: &str, bytes: &[u8]| (Some(coding.to_owned()), bytes.to_vec());
+        assert_eq!(sent("gzip, deflate, br").await, of("br", file.brotli));
+        assert_eq!(sent("GZIP;q=0.5, br;q=0").await, of("gzip", file.gzip));
+        for plain in ["identity", "gzip;q=0.0", "zstd, bread"] {
+            assert_eq!(sent(plain).await, (None, file.plain.to_vec()), "{plain}");
+        }
+    }
+
+    #[tokio::test]
+    async fn addresses_with_the_version_are_kept_for_ever() {
+        let cached = async |path: &str| {
+            let response = get(path, &[]).await.ok()?;
+            Some(
+                response.headers()[header::CACHE_CONTROL]
+                    .to_str()
+                    .unwrap()
+                    .to_owned(),
+            )
+        };
+        let fixed = cached(&format!("/~{}/style.css", built::VERSION))
             .await
             .unwrap();
-        assert_eq!(body, *content);
-        let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, tag)]);
-        assert_eq!(
-            get(headers).await.unwrap().status(),
-            StatusCode::NOT_MODIFIED
-        );
+        assert!(fixed.contains("immutable"), "{fixed}");
+        for path in ["/", "/join", "/style.css"] {
+            assert_eq!(cached(path).await.as_deref(), Some("no-cache"), "{path}");
+        }
+        assert_eq!(cached("/~0123/style.css").await, None, "of another version");
+        let page = String::from_utf8(body(get("/", &[]).await.unwrap()).await).unwrap();
+        assert!(page.contains(&format!("\"/~{}/style.css\"", built::VERSION)));
     }
 
     #[tokio::test]
     async fn what_is_not_there_is_a_problem() {
         for path in ["/nope", "/../Cargo.toml", "/v1/nope"] {
-            let uri = path.parse().unwrap();
-            let problem = serve(Method::GET, uri, HeaderMap::new()).await.unwrap_err();
+            let problem = get(path, &[]).await.unwrap_err();
             assert_eq!(
                 problem.into_response().status(),
                 StatusCode::NOT_FOUND,
