@@ -82,6 +82,8 @@ pub struct Status {
 pub struct Running {
     /// Its name.
     pub task: String,
+    /// What people call it: the job's name, or the module's.
+    pub label: String,
     /// The digest of its module.
     pub module: String,
     /// What the guest is called with.

@@ -83,6 +83,7 @@ fn assign(attempt: u64, wasm: &[u8], spec: TaskSpec) -> ToProvider {
         attempt: AttemptId(attempt),
         task,
         module: blob(wasm),
+        label: "label".into(),
         spec,
     })
 }

@@ -61,6 +61,8 @@ pub const OUTPUT_BYTES_MAX: u64 = BLOB_BYTES_MAX;
 pub const REASON_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a provider's name and of its agent text.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Bytes of what an assignment is called.
+pub const LABEL_BYTES_MAX: usize = 64;
 /// Providers that are connected at a time.
 pub const PROVIDERS_MAX: usize = 100_000;
 /// Slots of one provider.

@@ -80,6 +80,7 @@ fn assignment(artifacts: usize) -> ToProvider {
             digest: Digest([4; 32]),
             size: 5,
         },
+        label: "label".into(),
         spec: TaskSpec {
             args: vec!["argument".into(); 3],
             env: vec![("NAME".into(), "value".into()); 3],

@@ -84,6 +84,7 @@ fn coded() -> BTreeMap<String, String> {
             index: 1,
         },
         module: module(),
+        label: "sum".into(),
         spec: TaskSpec {
             args: vec!["hi".into(), "1".into()],
             env: vec![("K".into(), "V".into())],

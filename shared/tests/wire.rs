@@ -97,8 +97,8 @@ fn refuse() -> impl Strategy<Value = Refuse> {
 }
 
 fn to_provider() -> impl Strategy<Value = ToProvider> {
-    let assign = (any::<u64>(), any::<(u128, u32)>(), blob(), spec()).prop_map(
-        |(attempt, (job, index), module, spec)| {
+    let assign = (any::<u64>(), any::<(u128, u32)>(), blob(), text(), spec()).prop_map(
+        |(attempt, (job, index), module, label, spec)| {
             ToProvider::Assign(Assignment {
                 attempt: AttemptId(attempt),
                 task: TaskId {
@@ -106,6 +106,7 @@ fn to_provider() -> impl Strategy<Value = ToProvider> {
                     index,
                 },
                 module,
+                label,
                 spec,
             })
         },

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasipool_shared::capacity::Features;
 use wasipool_shared::digest::Digest;
+use wasipool_shared::limits::LABEL_BYTES_MAX;
 use wasipool_shared::task::{BlobRef, TaskSpec};
 
 use crate::core::Requires;
@@ -119,4 +120,35 @@ pub struct NewJob {
     pub labels: BTreeMap<String, String>,
     /// A resend with the same key is the same job.
     pub idempotency_key: Option<String>,
+}
+
+impl NewJob {
+    /// What providers are told that they run: the job's name, or how it refers
+    /// to its module; of at most [`LABEL_BYTES_MAX`] bytes.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        label(self.name.as_deref(), &self.module.reference)
+    }
+}
+
+fn label<'a>(name: Option<&'a str>, reference: &'a str) -> &'a str {
+    let label = name.filter(|name| !name.is_empty()).unwrap_or(reference);
+    &label[..label.floor_char_boundary(LABEL_BYTES_MAX)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_the_name_or_the_reference_and_never_too_long() {
+        assert_eq!(label(Some("sum of all"), "sum.wasm"), "sum of all");
+        assert_eq!(label(None, "sum.wasm"), "sum.wasm");
+        assert_eq!(label(Some(""), "sum.wasm"), "sum.wasm");
+        assert_eq!(label(Some(&"a".repeat(65)), ""), "a".repeat(64));
+        assert_eq!(
+            label(Some(&format!("a{}", "ä".repeat(32))), ""),
+            format!("a{}", "ä".repeat(31))
+        );
+    }
 }

@@ -326,6 +326,7 @@ impl Driver {
             attempt,
             task,
             module,
+            label: job.new.label().to_owned(),
             spec,
         }));
     }

@@ -313,6 +313,7 @@ impl Executor {
         let given = self.runs.values().filter(|run| run.worker.is_some());
         let running = given.map(|run| Running {
             task: run.assignment.task.to_string(),
+            label: shorten(&run.assignment.label),
             module: run.assignment.module.digest.to_string(),
             args: shorten(&run.assignment.spec.args.join(" ")),
             since_ms: (run.sent_us / 1_000.0) as u64,

@@ -318,8 +318,10 @@ impl Running<'_> {
             attempt,
             task,
             module,
+            label,
             spec,
         } = assignment;
+        tracing::debug!(%attempt, %task, label, "starts");
         let find = |digest: Digest| {
             let found = self.provider.blobs.get(&digest).cloned();
             found.ok_or_else(|| Fault::Internal(format!("{digest} is not at hand")))

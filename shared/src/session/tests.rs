@@ -42,6 +42,7 @@ fn assignment(attempt: u64) -> Assignment {
             index: 0,
         },
         module: blob("module"),
+        label: "label".into(),
         spec: TaskSpec {
             args: vec!["module".into()],
             env: Vec::new(),

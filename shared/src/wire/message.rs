@@ -90,6 +90,10 @@ pub struct Assignment {
     pub task: TaskId,
     /// The module to run.
     pub module: BlobRef,
+    /// What people call it: the job's name, or how the job refers to the module;
+    /// at most [`LABEL_BYTES_MAX`](crate::limits::LABEL_BYTES_MAX) bytes. Only
+    /// shown.
+    pub label: String,
     /// How to run it.
     pub spec: TaskSpec,
 }
