@@ -9,7 +9,9 @@ use super::handle::Finished;
 use super::live::{Try, TryEnd};
 use crate::clock::Clock;
 use crate::core::End;
-use crate::store::{ArtifactRecord, ProviderRef, TaskRecord, TaskState, TaskTiming, TraceStep};
+use crate::store::{
+    ArtifactRecord, ProviderRef, TaskRecord, TaskState, TaskTiming, TraceStep, VariantRecord,
+};
 
 /// What two results must have in common to be equal: outcome, stdout, stderr
 /// and artifacts, byte for byte. Time and place don't count; neither does a
@@ -69,6 +71,7 @@ pub(super) fn record(
             ..TaskTiming::default()
         },
         trace,
+        variants: Vec::new(),
     };
     match end {
         End::Final { attempt, .. } => {
@@ -78,7 +81,10 @@ pub(super) fn record(
         }
         End::Lost { reason } => ended(&mut record, TaskState::Lost, Some(&reason)),
         End::Rejected { reason } => ended(&mut record, TaskState::Rejected, Some(&reason)),
-        End::Disputed { reason } => ended(&mut record, TaskState::Disputed, Some(&reason)),
+        End::Disputed { reason } => {
+            ended(&mut record, TaskState::Disputed, Some(&reason));
+            record.variants = tries.into_iter().filter_map(variant).collect();
+        }
         End::Cancelled => ended(&mut record, TaskState::Cancelled, None),
     }
     record
@@ -90,35 +96,66 @@ fn ended(record: &mut TaskRecord, state: TaskState, reason: Option<&str>) {
 }
 
 fn fill(record: &mut TaskRecord, won: Try, created_ms: f64) {
+    let sent_ms = won.sent_ms;
+    record.provider = Some(provider_ref(&won));
     let Some((_, TryEnd::Finished(finished))) = won.end else {
         return;
     };
-    record.provider = Some(ProviderRef {
-        id: won.provider.id,
-        name: won.provider.name.clone(),
-        kind: won.provider.kind,
-    });
-    let (state, reason) = match finished.outcome {
-        Outcome::Exited(code) => {
-            record.exit_code = Some(code);
-            if code == 0 {
-                (TaskState::Succeeded, None)
-            } else {
-                (TaskState::Failed, None)
-            }
-        }
-        Outcome::Trapped { reason } => (TaskState::Trapped, Some(reason)),
-        Outcome::TimedOut => (TaskState::TimedOut, None),
-        Outcome::OutOfMemory => (TaskState::OutOfMemory, None),
-        Outcome::OutputExceeded { what } => {
-            let reason = format!("{} is over the limit", what.as_str());
-            (TaskState::OutputExceeded, Some(reason))
-        }
-    };
-    record.state = state;
-    record.reason = reason;
+    (record.state, record.exit_code, record.reason) = named(finished.outcome);
     record.stdout = finished.stdout;
     record.stderr = finished.stderr;
+    record.artifacts = artifacts(finished.artifacts);
+    let ms = |micros: u64| micros as f64 / 1e3;
+    record.timing.queued_ms = sent_ms - created_ms;
+    record.timing.transfer_ms = ms(finished.timing.transfer_us);
+    record.timing.prepare_ms = ms(finished.timing.prepare_us);
+    record.timing.run_ms = ms(finished.timing.run_us);
+}
+
+/// A result among others that differ; nothing of a try that gave none.
+fn variant(known: Try) -> Option<VariantRecord> {
+    let provider = provider_ref(&known);
+    let Some((_, TryEnd::Finished(finished))) = known.end else {
+        return None;
+    };
+    let digest = fingerprint(&finished);
+    let (state, exit_code, reason) = named(finished.outcome);
+    Some(VariantRecord {
+        provider,
+        digest,
+        state,
+        exit_code,
+        reason,
+        stdout: finished.stdout,
+        stderr: finished.stderr,
+        artifacts: artifacts(finished.artifacts),
+    })
+}
+
+fn provider_ref(known: &Try) -> ProviderRef {
+    ProviderRef {
+        id: known.provider.id,
+        name: known.provider.name.clone(),
+        kind: known.provider.kind,
+    }
+}
+
+/// An outcome as state, exit code and reason.
+fn named(outcome: Outcome) -> (TaskState, Option<u32>, Option<String>) {
+    match outcome {
+        Outcome::Exited(0) => (TaskState::Succeeded, Some(0), None),
+        Outcome::Exited(code) => (TaskState::Failed, Some(code), None),
+        Outcome::Trapped { reason } => (TaskState::Trapped, None, Some(reason)),
+        Outcome::TimedOut => (TaskState::TimedOut, None, None),
+        Outcome::OutOfMemory => (TaskState::OutOfMemory, None, None),
+        Outcome::OutputExceeded { what } => {
+            let reason = format!("{} is over the limit", what.as_str());
+            (TaskState::OutputExceeded, None, Some(reason))
+        }
+    }
+}
+
+fn artifacts(files: Vec<(String, Bytes)>) -> Vec<ArtifactRecord> {
     let artifact = |(path, bytes): (String, Bytes)| {
         let digest = Digest::of(&bytes);
         ArtifactRecord {
@@ -127,12 +164,7 @@ fn fill(record: &mut TaskRecord, won: Try, created_ms: f64) {
             digest,
         }
     };
-    record.artifacts = finished.artifacts.into_iter().map(artifact).collect();
-    let ms = |micros: u64| micros as f64 / 1e3;
-    record.timing.queued_ms = won.sent_ms - created_ms;
-    record.timing.transfer_ms = ms(finished.timing.transfer_us);
-    record.timing.prepare_ms = ms(finished.timing.prepare_us);
-    record.timing.run_ms = ms(finished.timing.run_us);
+    files.into_iter().map(artifact).collect()
 }
 
 fn step(clock: Clock, at_ms: f64, step: &str) -> TraceStep {

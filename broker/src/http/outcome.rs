@@ -159,6 +159,7 @@ mod tests {
             attempts: 2,
             timing: TaskTiming::default(),
             trace: Vec::new(),
+            variants: Vec::new(),
         }
     }
 

@@ -6,11 +6,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use wasipool_shared::api;
+use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{JobId, TaskId};
 
 use crate::clock::rfc3339;
 use crate::driver::JobLoad;
-use crate::store::{ArtifactRecord, BlobMeta, JobRecord, TaskRecord, TaskState};
+use crate::store::{ArtifactRecord, BlobMeta, JobRecord, TaskRecord, TaskState, VariantRecord};
 
 /// Bytes of stdout and stderr, each, that are part of a result.
 const OUTPUT_SHOWN_MAX: usize = 256 * 1024;
@@ -119,6 +120,7 @@ pub(super) fn task(id: TaskId, record: TaskRecord, outputs: Outputs) -> api::Tas
         stderr_base64: None,
         stderr_url: None,
         artifacts: Vec::new(),
+        variants: Vec::new(),
         provider: record.provider.map(|provider| api::Provider {
             id: provider.id,
             name: provider.name,
@@ -144,10 +146,10 @@ pub(super) fn task(id: TaskId, record: TaskRecord, outputs: Outputs) -> api::Tas
     };
     let shown = |bytes: &Bytes, name: &str| match &url {
         Some(url) if bytes.len() > limit => (None, None, Some(format!("{url}/{name}"))),
-        _ => match str::from_utf8(bytes) {
-            Ok(text) => (Some(text.to_owned()), None, None),
-            Err(_) => (None, Some(BASE64_STANDARD.encode(bytes)), None),
-        },
+        _ => {
+            let (text, base64) = text_or_base64(bytes);
+            (text, base64, None)
+        }
     };
     (task.stdout, task.stdout_base64, task.stdout_url) = shown(&record.stdout, "stdout");
     (task.stderr, task.stderr_base64, task.stderr_url) = shown(&record.stderr, "stderr");
@@ -161,7 +163,56 @@ pub(super) fn task(id: TaskId, record: TaskRecord, outputs: Outputs) -> api::Tas
         path: artifact.path,
     };
     task.artifacts = record.artifacts.into_iter().map(artifact).collect();
+    let variants = record.variants.into_iter();
+    task.variants = variants.map(|shown| variant(shown, limit)).collect();
     task
+}
+
+/// Bytes as text if they are UTF-8, else in base64.
+fn text_or_base64(bytes: &[u8]) -> (Option<String>, Option<String>) {
+    match str::from_utf8(bytes) {
+        Ok(text) => (Some(text.to_owned()), None),
+        Err(_) => (None, Some(BASE64_STANDARD.encode(bytes))),
+    }
+}
+
+/// One of several results that differ. Of outputs over the limit only size and
+/// digest are shown.
+fn variant(record: VariantRecord, limit: usize) -> api::Variant {
+    let shown = |bytes: &Bytes| {
+        if bytes.len() > limit {
+            (None, None)
+        } else {
+            text_or_base64(bytes)
+        }
+    };
+    let (stdout, stdout_base64) = shown(&record.stdout);
+    let (stderr, stderr_base64) = shown(&record.stderr);
+    let artifact = |artifact: ArtifactRecord| api::VariantArtifact {
+        path: artifact.path,
+        size: artifact.bytes.len() as u64,
+        digest: artifact.digest,
+    };
+    api::Variant {
+        digest: record.digest,
+        provider: api::Provider {
+            id: record.provider.id,
+            name: record.provider.name,
+            kind: record.provider.kind,
+        },
+        state: record.state.as_str().to_owned(),
+        exit_code: record.exit_code,
+        reason: record.reason,
+        stdout_digest: Digest::of(&record.stdout),
+        stdout_size: record.stdout.len() as u64,
+        stdout,
+        stdout_base64,
+        stderr_digest: Digest::of(&record.stderr),
+        stderr_size: record.stderr.len() as u64,
+        stderr,
+        stderr_base64,
+        artifacts: record.artifacts.into_iter().map(artifact).collect(),
+    }
 }
 
 /// Milliseconds to the microsecond: further digits mean nothing.
@@ -204,6 +255,7 @@ pub(super) fn open_task(id: TaskId, record: &JobRecord, load: Option<JobLoad>) -
         stderr_base64: None,
         stderr_url: None,
         artifacts: Vec::new(),
+        variants: Vec::new(),
         provider: None,
         attempts: 0,
         timing: None,
@@ -232,10 +284,11 @@ pub(super) fn trace(id: TaskId, record: TaskRecord) -> api::Trace {
 
 #[cfg(test)]
 mod tests {
-    use wasipool_shared::digest::Digest;
+    use wasipool_shared::capacity::ProviderKind;
+    use wasipool_shared::ids::ProviderId;
 
     use super::*;
-    use crate::store::TaskTiming;
+    use crate::store::{ProviderRef, TaskTiming};
 
     fn record(stdout: &[u8]) -> TaskRecord {
         let bytes = Bytes::from_static(b"content");
@@ -254,6 +307,7 @@ mod tests {
             attempts: 1,
             timing: TaskTiming::default(),
             trace: Vec::new(),
+            variants: Vec::new(),
         }
     }
 
@@ -291,5 +345,42 @@ mod tests {
         assert!(shown.artifacts[0].url.starts_with("/v1/blobs/sha256:"));
         let shown = task(id, record(b"text"), Outputs::Omitted);
         assert_eq!((shown.stdout, shown.artifacts.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_disputed_task_shows_what_each_provider_gave() {
+        let (job, index) = (JobId(7), 3);
+        let variant = |name: &str, stdout: Vec<u8>| VariantRecord {
+            provider: ProviderRef {
+                id: ProviderId(5),
+                name: name.into(),
+                kind: ProviderKind::Browser,
+            },
+            digest: Digest::of(&stdout),
+            state: TaskState::Failed,
+            exit_code: Some(4),
+            reason: None,
+            stdout: stdout.into(),
+            stderr: Bytes::from_static(b"\xff"),
+            artifacts: Vec::new(),
+        };
+        let long = vec![b'x'; OUTPUT_SHOWN_MAX + 1];
+        let disputed = TaskRecord {
+            state: TaskState::Disputed,
+            variants: vec![variant("a", b"text".to_vec()), variant("b", long.clone())],
+            ..record(b"")
+        };
+        let shown = task(TaskId { job, index }, disputed, Outputs::Stored(job)).variants;
+        assert_eq!(shown[0].provider.name, "a");
+        assert_eq!(shown[0].stdout.as_deref(), Some("text"));
+        assert_eq!(shown[0].stderr_base64.as_deref(), Some("/w=="));
+        assert_eq!(
+            (shown[0].state.as_str(), shown[0].exit_code),
+            ("failed", Some(4))
+        );
+        assert_ne!(shown[0].digest, shown[1].digest);
+        assert_eq!(shown[1].stdout, None, "over the limit");
+        assert_eq!(shown[1].stdout_size, long.len() as u64);
+        assert_eq!(shown[1].stdout_digest, Digest::of(&long));
     }
 }

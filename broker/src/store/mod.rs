@@ -33,7 +33,9 @@ use wasipool_shared::limits::{BLOB_BYTES_MAX, GIB, STORED_BYTES_MAX};
 
 pub use blobs::{BlobMeta, BlobPage, NamedBlob, Pin, PutBlob};
 pub use jobs::{Counts, JobFilter, JobPage, JobRecord, JobState, TaskPage};
-pub use task::{ArtifactRecord, ProviderRef, TaskRecord, TaskState, TaskTiming, TraceStep};
+pub use task::{
+    ArtifactRecord, ProviderRef, TaskRecord, TaskState, TaskTiming, TraceStep, VariantRecord,
+};
 pub use upload::Upload;
 
 use crate::driver::NewJob;

@@ -86,6 +86,31 @@ pub struct TaskRecord {
     pub timing: TaskTiming,
     /// What happened, step by step.
     pub trace: Vec<TraceStep>,
+    /// The results that differ, of a disputed task, in the order in which they
+    /// came; empty for all others.
+    pub variants: Vec<VariantRecord>,
+}
+
+/// One of several results that differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariantRecord {
+    /// Who gave it.
+    pub provider: ProviderRef,
+    /// Digest of exit code, stdout, stderr and artifacts together: equal ones
+    /// are the same result.
+    pub digest: Digest,
+    /// How the guest ended there.
+    pub state: TaskState,
+    /// What the guest returned, if it came that far.
+    pub exit_code: Option<u32>,
+    /// Why it ended, in words.
+    pub reason: Option<String>,
+    /// What it wrote to stdout.
+    pub stdout: Bytes,
+    /// What it wrote to stderr.
+    pub stderr: Bytes,
+    /// Files that were asked for, sorted by path.
+    pub artifacts: Vec<ArtifactRecord>,
 }
 
 /// A file that came back.

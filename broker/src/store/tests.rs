@@ -80,6 +80,7 @@ fn record(state: TaskState, stdout: &'static [u8]) -> TaskRecord {
         attempts: 1,
         timing: TaskTiming::default(),
         trace: Vec::new(),
+        variants: Vec::new(),
     }
 }
 

@@ -145,6 +145,9 @@ pub struct Task {
     /// Files that came back.
     #[serde(default)]
     pub artifacts: Vec<Artifact>,
+    /// The results that differ, of a disputed task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
     /// Who ran it in the end.
     pub provider: Option<Provider>,
     /// How often it was tried.
@@ -164,6 +167,56 @@ pub struct Artifact {
     pub digest: Digest,
     /// Where it is.
     pub url: String,
+}
+
+/// One of several results that differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Digest of outcome, stdout, stderr and artifacts together: equal ones are
+    /// the same result.
+    pub digest: Digest,
+    /// Who gave it.
+    pub provider: Provider,
+    /// How the guest ended there.
+    pub state: String,
+    /// What the guest returned, if it came that far.
+    pub exit_code: Option<u32>,
+    /// Why it ended, in words.
+    pub reason: Option<String>,
+    /// Digest of what it wrote to stdout.
+    pub stdout_digest: Digest,
+    /// How much that is, in bytes.
+    pub stdout_size: u64,
+    /// What it wrote to stdout, if that is UTF-8 and not too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout: Option<String>,
+    /// The same in base64, if it isn't UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdout_base64: Option<String>,
+    /// Digest of what it wrote to stderr.
+    pub stderr_digest: Digest,
+    /// How much that is, in bytes.
+    pub stderr_size: u64,
+    /// What it wrote to stderr, if that is UTF-8 and not too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr: Option<String>,
+    /// The same in base64, if it isn't UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stderr_base64: Option<String>,
+    /// Files that came back.
+    #[serde(default)]
+    pub artifacts: Vec<VariantArtifact>,
+}
+
+/// A file that came back with one of several results that differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VariantArtifact {
+    /// Its path below `/`, without a leading slash.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The digest of its content.
+    pub digest: Digest,
 }
 
 /// Who ran a task.
