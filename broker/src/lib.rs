@@ -4,9 +4,11 @@
 //! # Layout
 //! - [`core`]: decides what runs where; pure, no I/O, no clock.
 //! - [`driver`]: the one task that owns the core and carries out what it says.
+//! - [`events`]: what happens, for those who watch.
 //! - [`transport`]: sessions of providers; the only place that knows QUIC.
 //! - [`http`]: the API and the page; the only place that knows axum.
 //! - [`store`]: blobs, jobs and results.
+//! - [`view`]: what is stored, as the API shows it.
 //! - [`module`]: what is looked at in a module before it is accepted.
 //! - [`config`], [`clock`]: settings, and the time and names of things.
 //!
@@ -16,9 +18,11 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod driver;
+pub mod events;
 pub mod http;
 pub mod module;
 pub mod serve;
 pub mod store;
 pub mod task_request;
 pub mod transport;
+pub mod view;

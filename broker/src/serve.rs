@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::driver::run::Driver;
+use crate::events::Hub;
 use crate::http::{self, AppState, Auth, Limits};
 use crate::store::{Store, StoreSettings};
 use crate::transport::{Settings, Tickets, Transport};
@@ -97,8 +98,10 @@ pub async fn serve(
     )
     .await?;
     let announce = transport.announce();
+    let events = Hub::start(handle.clone(), store.clone(), clock, stopping.clone());
     let state = AppState {
         driver: handle,
+        events,
         store,
         transport: announce.clone(),
         tickets,

@@ -73,6 +73,8 @@ pub const PREFETCH_MAX: u16 = 1_024;
 pub const FIRST_MESSAGE_MS: u64 = 5_000;
 /// Silence after which a session is over, in milliseconds.
 pub const SESSION_IDLE_MS: u64 = 15_000;
+/// Streams of server-sent events that are open at a time.
+pub const EVENT_STREAMS_MAX: usize = 1_024;
 
 /// 2^20 bytes.
 pub const MIB: u64 = 1024 * 1024;

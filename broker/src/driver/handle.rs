@@ -4,12 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
+use wasipool_shared::api;
 use wasipool_shared::capacity::Capacity;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId};
 use wasipool_shared::task::{Fault, Outcome, Timing};
 
+use super::feed::JobFeed;
 use super::new_job::NewJob;
-use super::view::{JobLoad, ProviderView, StatsView};
+use super::states::{PhasePage, TaskPhase};
+use super::view::JobLoad;
+use super::watch::PoolUpdate;
 use crate::clock::Clock;
 use crate::store::{Store, TaskRecord};
 use crate::transport::outbox::Outbox;
@@ -114,14 +118,28 @@ pub(super) enum Command {
         attempt: AttemptId,
     },
     Providers {
-        reply: oneshot::Sender<Vec<ProviderView>>,
+        reply: oneshot::Sender<Vec<api::PoolProvider>>,
     },
     Stats {
-        reply: oneshot::Sender<StatsView>,
+        reply: oneshot::Sender<api::Stats>,
     },
     JobLoad {
         job: JobId,
         reply: oneshot::Sender<Option<JobLoad>>,
+    },
+    Tasks {
+        job: JobId,
+        wanted: Option<TaskPhase>,
+        from: u32,
+        limit: usize,
+        reply: oneshot::Sender<Option<PhasePage>>,
+    },
+    WatchJob {
+        job: JobId,
+        reply: oneshot::Sender<Option<Arc<JobFeed>>>,
+    },
+    WatchPool {
+        reply: oneshot::Sender<mpsc::Receiver<PoolUpdate>>,
     },
 }
 
@@ -229,14 +247,14 @@ impl Handle {
     }
 
     /// The pool as it is now.
-    pub async fn providers(&self) -> Vec<ProviderView> {
+    pub async fn providers(&self) -> Vec<api::PoolProvider> {
         self.ask(|reply| Command::Providers { reply })
             .await
             .unwrap_or_default()
     }
 
     /// What the broker does as a whole; nothing if it stops.
-    pub async fn stats(&self) -> Option<StatsView> {
+    pub async fn stats(&self) -> Option<api::Stats> {
         self.ask(|reply| Command::Stats { reply }).await
     }
 
@@ -245,6 +263,40 @@ impl Handle {
         self.ask(|reply| Command::JobLoad { job, reply })
             .await
             .flatten()
+    }
+
+    /// Tasks of a job from `from` on that do `wanted`, at most `limit`; nothing if
+    /// the job is unknown or has ended.
+    pub async fn tasks(
+        &self,
+        job: JobId,
+        wanted: Option<TaskPhase>,
+        from: u32,
+        limit: usize,
+    ) -> Option<PhasePage> {
+        self.ask(|reply| Command::Tasks {
+            job,
+            wanted,
+            from,
+            limit,
+            reply,
+        })
+        .await
+        .flatten()
+    }
+
+    /// What the tasks of a job do, as it changes; nothing if the job is unknown or
+    /// has ended.
+    pub async fn watch_job(&self, job: JobId) -> Option<Arc<JobFeed>> {
+        self.ask(|reply| Command::WatchJob { job, reply })
+            .await
+            .flatten()
+    }
+
+    /// What changes in the pool, all of it first. There is one who watches: the
+    /// last who asked. Nothing if the broker stops.
+    pub async fn watch_pool(&self) -> Option<mpsc::Receiver<PoolUpdate>> {
+        self.ask(|reply| Command::WatchPool { reply }).await
     }
 
     /// A provider is in.

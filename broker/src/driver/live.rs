@@ -10,6 +10,7 @@ use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
 
 use super::handle::Finished;
 use super::new_job::NewJob;
+use super::states::TaskPhases;
 use crate::store::TaskRecord;
 use crate::transport::outbox::Outbox;
 
@@ -19,6 +20,10 @@ pub(super) struct LiveJob {
     pub(super) new: Box<NewJob>,
     /// When it came, on the driver's clock.
     pub(super) created_ms: f64,
+    /// What each of its tasks does.
+    pub(super) phases: TaskPhases,
+    /// Its client waits: it is neither stored nor listed.
+    pub(super) alone: bool,
     /// Who waits for the only task, which is not stored then.
     pub(super) reply: Option<oneshot::Sender<TaskRecord>>,
 }
@@ -86,20 +91,17 @@ impl Tries {
         tries.push(attempt);
     }
 
-    /// Notes how an attempt ended; false if it isn't known to be under way.
-    pub(super) fn end(&mut self, attempt: AttemptId, now_ms: f64, end: TryEnd) -> bool {
-        let Some(task) = self.by_attempt.remove(&attempt) else {
-            return false;
-        };
-        let tries = self.tasks.get_mut(&task);
-        let mut open = tries
-            .into_iter()
-            .flatten()
-            .filter(|known| known.attempt == attempt);
-        open.next().is_some_and(|known| {
-            known.end = Some((now_ms, end));
-            true
-        })
+    /// Notes how an attempt ended; returns its task if no other attempt of it is
+    /// under way.
+    pub(super) fn end(&mut self, attempt: AttemptId, now_ms: f64, end: TryEnd) -> Option<TaskId> {
+        let task = self.by_attempt.remove(&attempt)?;
+        let tries = self.tasks.get_mut(&task)?;
+        let known = tries.iter_mut().find(|known| known.attempt == attempt)?;
+        known.end = Some((now_ms, end));
+        tries
+            .iter()
+            .all(|known| known.end.is_some())
+            .then_some(task)
     }
 
     /// The job of an attempt that is under way.
@@ -107,13 +109,31 @@ impl Tries {
         self.by_attempt.get(&attempt).map(|task| task.job)
     }
 
-    /// Ends all that was under way at a provider that is gone.
-    pub(super) fn end_all_at(&mut self, provider: ProviderId, now_ms: f64, reason: &str) {
-        let at_provider = |known: &&mut Try| known.provider.id == provider && known.end.is_none();
-        for known in self.tasks.values_mut().flatten().filter(at_provider) {
-            self.by_attempt.remove(&known.attempt);
-            known.end = Some((now_ms, TryEnd::Failed(reason.to_owned())));
+    /// Ends all that was under way at a provider that is gone; returns the tasks
+    /// of which nothing else is.
+    pub(super) fn end_all_at(
+        &mut self,
+        provider: ProviderId,
+        now_ms: f64,
+        reason: &str,
+    ) -> Vec<TaskId> {
+        let mut idle = Vec::new();
+        for (task, tries) in &mut self.tasks {
+            let (mut there, mut elsewhere) = (false, false);
+            for known in tries.iter_mut().filter(|known| known.end.is_none()) {
+                if known.provider.id == provider {
+                    there = true;
+                    self.by_attempt.remove(&known.attempt);
+                    known.end = Some((now_ms, TryEnd::Failed(reason.to_owned())));
+                } else {
+                    elsewhere = true;
+                }
+            }
+            if there && !elsewhere {
+                idle.push(*task);
+            }
         }
+        idle
     }
 
     /// All tries of a task, which has ended.

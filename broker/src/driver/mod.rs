@@ -10,16 +10,23 @@
 //! - [`mod@run`]: the loop.
 //! - [`live`]: what the driver keeps of jobs that haven't ended.
 //! - [`new_job`]: a job as it is submitted.
+//! - [`states`]: what each task of such a job does.
+//! - [`watch`], [`feed`]: what has changed, for those who watch.
 //! - [`view`]: what the API shows of pool and driver.
 
+pub mod feed;
+mod feeds;
 pub mod handle;
 mod live;
 pub mod new_job;
 mod record;
 pub mod run;
+pub mod states;
 pub mod view;
+pub mod watch;
 
 pub use crate::core::Requires;
 pub use handle::{Handle, SubmitError};
 pub use new_job::{ModuleInfo, NewJob, Tasks};
-pub use view::{JobLoad, ProviderView, StatsView};
+pub use states::{PhasePage, TaskPhase};
+pub use view::JobLoad;

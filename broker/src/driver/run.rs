@@ -9,11 +9,13 @@ use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
 use wasipool_shared::task::Outcome;
 use wasipool_shared::wire::message::{Assignment, ToProvider};
 
+use super::feeds::Feeds;
 use super::handle::{COMMANDS_MAX, Command, Finished, Handle, Joined, Waiting};
 use super::live::{Label, LiveJob, LiveProvider, Tries, Try, TryEnd};
 use super::record;
-use super::view::{JobLoad, ProviderView, StatsView};
-use crate::clock::{Clock, rfc3339};
+use super::states::{TaskPhase, TaskPhases};
+use super::watch::PoolWatch;
+use crate::clock::Clock;
 use crate::core::{Config, Core, Effect, End, Event, JobSpec, Verdict};
 use crate::store::{Store, TaskRecord};
 
@@ -27,16 +29,18 @@ const MODULES_SHOWN: usize = 16;
 pub struct Driver {
     commands: mpsc::Receiver<Command>,
     store: Store,
-    clock: Clock,
+    pub(super) clock: Clock,
     waiting: Waiting,
-    core: Core,
+    pub(super) core: Core,
     effects: Vec<Effect>,
-    jobs: HashMap<JobId, LiveJob>,
-    providers: HashMap<ProviderId, LiveProvider>,
+    pub(super) jobs: HashMap<JobId, LiveJob>,
+    pub(super) providers: HashMap<ProviderId, LiveProvider>,
     tries: Tries,
     done: Vec<(JobId, u32, TaskRecord)>,
-    ended: u64,
-    dropped: u64,
+    pub(super) ended: u64,
+    pub(super) dropped: u64,
+    pub(super) pool_watch: Option<PoolWatch>,
+    pub(super) feeds: Feeds,
 }
 
 impl Driver {
@@ -69,6 +73,8 @@ impl Driver {
             done: Vec::new(),
             ended: 0,
             dropped: 0,
+            pool_watch: None,
+            feeds: Feeds::default(),
         };
         (driver, handle)
     }
@@ -85,6 +91,13 @@ impl Driver {
                     None => std::future::pending().await,
                 }
             };
+            let tell_at = self.watch_due();
+            let watched = async {
+                match tell_at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 count = self.commands.recv_many(&mut batch, BATCH) => {
@@ -96,11 +109,13 @@ impl Driver {
                     }
                 }
                 () = due => {}
+                () = watched => {}
             }
             if deadline.is_some_and(|at_ms| at_ms <= self.clock.now_ms()) {
                 self.tell_core(Event::Tick);
             }
             self.write_results().await;
+            self.tell_watchers();
         }
     }
 
@@ -124,17 +139,27 @@ impl Driver {
             }
             Command::Join(joined) => self.join(*joined),
             Command::Capacity { provider, capacity } => {
+                self.provider_changed(provider);
                 self.tell_core(Event::Capacity { provider, capacity });
             }
             Command::RoundTrip { provider, micros } => {
+                self.provider_changed(provider);
                 self.tell_core(Event::RoundTrip { provider, micros });
             }
-            Command::Drain { provider } => self.tell_core(Event::Drain { provider }),
+            Command::Drain { provider } => {
+                self.provider_changed(provider);
+                self.tell_core(Event::Drain { provider });
+            }
             Command::Leave { provider, reason } => {
-                self.tries
-                    .end_all_at(provider, self.clock.precise_ms(), &reason);
+                let now_ms = self.clock.precise_ms();
+                for task in self.tries.end_all_at(provider, now_ms, &reason) {
+                    self.set_phase(task, TaskPhase::Queued);
+                }
                 self.tell_core(Event::Leave { provider });
                 self.providers.remove(&provider);
+                if let Some(watch) = &mut self.pool_watch {
+                    watch.left(provider);
+                }
                 metrics::gauge!("wasipool_providers").set(self.providers.len() as f64);
             }
             Command::Finished { provider, finished } => self.finished(provider, finished),
@@ -154,12 +179,26 @@ impl Driver {
             // Who asked may have gone away meanwhile.
             Command::Providers { reply } => drop(reply.send(self.provider_views())),
             Command::Stats { reply } => drop(reply.send(self.stats())),
-            Command::JobLoad { job, reply } => {
-                let load = self.core.counts(job).map(|counts| JobLoad {
-                    queued: counts.queued,
-                    running: counts.running,
-                });
-                let _ = reply.send(load);
+            Command::JobLoad { job, reply } => drop(reply.send(self.job_load(job))),
+            Command::Tasks {
+                job,
+                wanted,
+                from,
+                limit,
+                reply,
+            } => {
+                let page = |live: &LiveJob| live.phases.page(wanted, from, limit);
+                drop(reply.send(self.jobs.get(&job).map(page)));
+            }
+            Command::WatchJob { job, reply } => {
+                let feed = self.jobs.get(&job).map(|live| self.feeds.watch(job, live));
+                drop(reply.send(feed));
+            }
+            Command::WatchPool { reply } => {
+                let providers = self.providers.keys().copied();
+                let (watch, updates) = PoolWatch::new(tokio::time::Instant::now(), providers);
+                self.pool_watch = Some(watch);
+                drop(reply.send(updates));
             }
         }
     }
@@ -185,14 +224,20 @@ impl Driver {
             resumed: None,
         };
         let created_ms = self.clock.precise_ms();
+        let alone = reply.is_some();
         self.jobs.insert(
             job,
             LiveJob {
+                phases: TaskPhases::new(new.tasks.len()),
                 new,
                 created_ms,
+                alone,
                 reply,
             },
         );
+        if let (Some(watch), false) = (&mut self.pool_watch, alone) {
+            watch.job(job);
+        }
         self.tell_core(Event::Submit { job, spec });
     }
 
@@ -211,6 +256,9 @@ impl Driver {
             modules: Vec::new(),
         };
         self.providers.insert(provider, live);
+        if let Some(watch) = &mut self.pool_watch {
+            watch.joined(provider);
+        }
         metrics::gauge!("wasipool_providers").set(self.providers.len() as f64);
         self.tell_core(Event::Join {
             provider,
@@ -249,7 +297,10 @@ impl Driver {
         verdict: Verdict,
         run_us: u64,
     ) {
-        self.tries.end(attempt, self.clock.precise_ms(), end);
+        if let Some(task) = self.tries.end(attempt, self.clock.precise_ms(), end) {
+            self.set_phase(task, TaskPhase::Queued);
+        }
+        self.provider_changed(provider);
         self.tell_core(Event::Ended {
             provider,
             attempt,
@@ -259,6 +310,9 @@ impl Driver {
     }
 
     fn tell_core(&mut self, event: Event) {
+        if let Some(watch) = &mut self.pool_watch {
+            watch.active(tokio::time::Instant::now());
+        }
         let mut effects = std::mem::take(&mut self.effects);
         self.core.handle(self.clock.now_ms(), event, &mut effects);
         for effect in effects.drain(..) {
@@ -275,8 +329,11 @@ impl Driver {
                 task,
             } => self.assign(provider, attempt, task),
             Effect::Revoke { provider, attempt } => {
-                self.tries
-                    .end(attempt, self.clock.precise_ms(), TryEnd::Revoked);
+                let now_ms = self.clock.precise_ms();
+                if let Some(task) = self.tries.end(attempt, now_ms, TryEnd::Revoked) {
+                    self.set_phase(task, TaskPhase::Queued);
+                }
+                self.provider_changed(provider);
                 if let Some(live) = self.providers.get(&provider) {
                     live.outbox.push(&ToProvider::Revoke(attempt));
                 }
@@ -287,7 +344,9 @@ impl Driver {
                 attempts,
             } => self.task_ended(task, end, attempts),
             Effect::JobEnded { job, .. } => {
-                self.jobs.remove(&job);
+                if let Some(live) = self.jobs.remove(&job) {
+                    self.feeds.end(job, &live);
+                }
             }
             Effect::Dropped { provider, attempt } => {
                 self.dropped += 1;
@@ -329,6 +388,8 @@ impl Driver {
             label: job.new.label().to_owned(),
             spec,
         }));
+        self.set_phase(task, TaskPhase::Running);
+        self.provider_changed(provider);
     }
 
     fn task_ended(&mut self, task: TaskId, end: End, attempts: u32) {
@@ -344,57 +405,11 @@ impl Driver {
         match job.reply.take() {
             // Whoever waited may have gone away: then nobody wants it.
             Some(reply) => drop(reply.send(record)),
-            None => self.done.push((task.job, task.index, record)),
-        }
-    }
-
-    fn provider_views(&self) -> Vec<ProviderView> {
-        let now_ms = self.clock.now_ms();
-        let view = |seen: crate::core::ProviderView| {
-            let live = self.providers.get(&seen.provider)?;
-            let cooled_down = seen
-                .cooled_down_until_ms
-                .is_some_and(|until_ms| until_ms > now_ms);
-            let state = match () {
-                () if seen.draining => "draining",
-                () if cooled_down => "cooled-down",
-                () if seen.capacity.slots == 0 => "paused",
-                () => "ready",
-            };
-            Some(ProviderView {
-                id: seen.provider,
-                name: live.label.name.clone(),
-                kind: seen.kind,
-                agent: live.agent.clone(),
-                state,
-                slots: seen.capacity.slots,
-                busy: seen.busy,
-                queued: seen.queued,
-                memory: seen.capacity.memory_bytes,
-                speed: seen.speed,
-                features: seen.capacity.features.names().collect(),
-                round_trip_ms: seen.round_trip_us.map(|micros| f64::from(micros) / 1e3),
-                tasks_done: seen.tasks_done,
-                failures: seen.failures,
-                connected: rfc3339(live.joined_unix_ms),
-                modules: live.modules.iter().map(ToString::to_string).collect(),
-            })
-        };
-        self.core.providers().filter_map(view).collect()
-    }
-
-    fn stats(&self) -> StatsView {
-        let totals = self.core.totals();
-        StatsView {
-            providers: totals.providers as u64,
-            slots: totals.slots,
-            busy: self.core.providers().map(|seen| u64::from(seen.busy)).sum(),
-            queued: totals.queued,
-            running: totals.running,
-            ended: self.ended,
-            dropped: self.dropped,
-            jobs: totals.jobs as u64,
-            uptime_s: self.clock.precise_ms() / 1e3,
+            None => {
+                let phase = TaskPhase::Ended(record.state);
+                self.done.push((task.job, task.index, record));
+                self.set_phase(task, phase);
+            }
         }
     }
 }

@@ -1,68 +1,13 @@
 //! What the API shows of the pool and of the driver.
 
 use serde::Serialize;
-use wasipool_shared::capacity::ProviderKind;
+use wasipool_shared::api;
 use wasipool_shared::ids::ProviderId;
 
-/// One connected provider.
-#[derive(Debug, Clone, Serialize)]
-pub struct ProviderView {
-    /// Its name for this session.
-    pub id: ProviderId,
-    /// What people call it.
-    pub name: String,
-    /// Where it runs.
-    pub kind: ProviderKind,
-    /// Program and version, or the browser's.
-    pub agent: String,
-    /// `ready`, `paused`, `draining` or `cooled-down`.
-    pub state: &'static str,
-    /// Tasks that can run there at the same time.
-    pub slots: u16,
-    /// Slots in use.
-    pub busy: u32,
-    /// Assignments that wait there for a slot.
-    pub queued: u32,
-    /// Guest memory of all slots together, in bytes.
-    pub memory: u64,
-    /// How fast a slot is: 1,000 is the reference.
-    pub speed: u32,
-    /// Features of its engine.
-    pub features: Vec<&'static str>,
-    /// Round trip of its connection, in milliseconds, once measured.
-    pub round_trip_ms: Option<f64>,
-    /// Tasks that it ended.
-    pub tasks_done: u64,
-    /// Attempts that failed by its fault.
-    pub failures: u64,
-    /// When it joined (RFC 3339, UTC).
-    pub connected: String,
-    /// Digests of modules that it was given.
-    pub modules: Vec<String>,
-}
-
-/// What the broker does as a whole.
-#[derive(Debug, Clone, Serialize)]
-pub struct StatsView {
-    /// Connected providers.
-    pub providers: u64,
-    /// Their slots.
-    pub slots: u64,
-    /// Slots in use.
-    pub busy: u64,
-    /// Tasks that wait for a provider.
-    pub queued: u64,
-    /// Tasks that are at a provider.
-    pub running: u64,
-    /// Tasks that ended since the start.
-    pub ended: u64,
-    /// Late outcomes that were dropped since the start.
-    pub dropped: u64,
-    /// Jobs that haven't ended.
-    pub jobs: u64,
-    /// Since the start, in seconds.
-    pub uptime_s: f64,
-}
+use super::live::LiveProvider;
+use super::run::Driver;
+use crate::clock::rfc3339;
+use crate::core;
 
 /// Where the tasks of a job that haven't ended are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,4 +16,65 @@ pub struct JobLoad {
     pub queued: u32,
     /// They are at one.
     pub running: u32,
+}
+
+impl Driver {
+    pub(super) fn provider_views(&self) -> Vec<api::PoolProvider> {
+        let now_ms = self.clock.now_ms();
+        let view = |seen: core::ProviderView| {
+            let live = self.providers.get(&seen.provider)?;
+            Some(provider(&seen, live, now_ms))
+        };
+        self.core.providers().filter_map(view).collect()
+    }
+
+    pub(super) fn provider_view(&self, id: ProviderId) -> Option<api::PoolProvider> {
+        let (seen, live) = (self.core.provider(id)?, self.providers.get(&id)?);
+        Some(provider(&seen, live, self.clock.now_ms()))
+    }
+
+    pub(super) fn stats(&self) -> api::Stats {
+        let totals = self.core.totals();
+        api::Stats {
+            providers: totals.providers as u64,
+            slots: totals.slots,
+            busy: self.core.providers().map(|seen| u64::from(seen.busy)).sum(),
+            queued: totals.queued,
+            running: totals.running,
+            ended: self.ended,
+            dropped: self.dropped,
+            jobs: totals.jobs as u64,
+            uptime_s: self.clock.precise_ms() / 1e3,
+        }
+    }
+}
+
+fn provider(seen: &core::ProviderView, live: &LiveProvider, now_ms: u64) -> api::PoolProvider {
+    let cooled_down = seen
+        .cooled_down_until_ms
+        .is_some_and(|until_ms| until_ms > now_ms);
+    let state = match () {
+        () if seen.draining => "draining",
+        () if cooled_down => "cooled-down",
+        () if seen.capacity.slots == 0 => "paused",
+        () => "ready",
+    };
+    api::PoolProvider {
+        id: seen.provider,
+        name: live.label.name.clone(),
+        kind: seen.kind,
+        agent: live.agent.clone(),
+        state: state.to_owned(),
+        slots: seen.capacity.slots,
+        busy: seen.busy,
+        queued: seen.queued,
+        memory: seen.capacity.memory_bytes,
+        speed: seen.speed,
+        features: seen.capacity.features.names().map(str::to_owned).collect(),
+        round_trip_ms: seen.round_trip_us.map(|micros| f64::from(micros) / 1e3),
+        tasks_done: seen.tasks_done,
+        failures: seen.failures,
+        connected: rfc3339(live.joined_unix_ms),
+        modules: live.modules.iter().map(ToString::to_string).collect(),
+    }
 }

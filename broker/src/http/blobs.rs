@@ -11,9 +11,10 @@ use wasipool_shared::digest::Digest;
 
 use super::params::{Params, PathOf};
 use super::range::{Selected, select};
-use super::{App, Problem, body, view};
+use super::{App, Problem, body};
 use crate::module::BlobKind;
 use crate::store::BlobMeta;
+use crate::view;
 
 /// Characters of a name.
 const NAME_MAX: usize = 128;

@@ -12,11 +12,12 @@ use wasipool_shared::api::{self, Page};
 use wasipool_shared::ids::{JobId, TaskId};
 
 use super::params::{Params, PathOf, job_id};
-use super::{App, Problem, body, view};
+use super::{App, Problem, body};
 use crate::store::jobs::TaskFilter;
 use crate::store::{JobFilter, JobRecord};
 use crate::task_request::parse::from_json;
 use crate::task_request::{JobFields, resolve_job};
+use crate::view;
 
 /// Bodies up to this size are parsed right away, larger ones on a thread that
 /// may be busy for a while.

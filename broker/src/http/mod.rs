@@ -3,14 +3,15 @@
 //! - [`problem`]: errors as `application/problem+json`.
 //! - [`auth`]: bearer tokens and the check of `Origin`.
 //! - [`params`], [`body`], [`range`]: what a request holds.
-//! - [`blobs`], [`run`], [`jobs`], [`tasks`], [`results`], [`pool`]: endpoints.
-//! - [`view`]: what is stored, as the API shows it.
+//! - [`blobs`], [`run`], [`jobs`], [`tasks`], [`results`], [`events`], [`pool`]:
+//!   endpoints.
 //! - [`assets`]: the page.
 
 pub mod assets;
 pub mod auth;
 pub mod blobs;
 pub mod body;
+pub mod events;
 pub mod jobs;
 mod outcome;
 pub mod params;
@@ -20,7 +21,6 @@ pub mod range;
 pub mod results;
 pub mod run;
 pub mod tasks;
-pub mod view;
 
 use std::future::Future;
 use std::io;
@@ -45,6 +45,7 @@ pub use problem::Problem;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::driver::Handle;
+use crate::events::Hub;
 use crate::store::Store;
 use crate::task_request::Archives;
 use crate::transport::{Announce, Tickets};
@@ -54,6 +55,8 @@ use crate::transport::{Announce, Tickets};
 pub struct AppState {
     /// Runs jobs.
     pub driver: Handle,
+    /// Tells what happens.
+    pub events: Hub,
     /// Keeps blobs and jobs.
     pub store: Store,
     /// Where providers connect to.
@@ -148,8 +151,10 @@ pub fn router(state: AppState) -> Router {
             post(run::body_as_module).put(run::body_as_module),
         )
         .route("/v1/run/{module}", post(run::named).put(run::named))
+        .route("/v1/events", get(events::pool))
         .route("/v1/jobs", get(jobs::list).post(jobs::post))
         .route("/v1/jobs/{id}", get(jobs::get).delete(jobs::delete))
+        .route("/v1/jobs/{id}/events", get(events::job))
         .route("/v1/jobs/{id}/results", get(results::get))
         .route("/v1/jobs/{id}/tasks", get(tasks::list))
         .route("/v1/jobs/{id}/tasks/{index}", get(tasks::get))

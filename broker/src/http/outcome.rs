@@ -6,8 +6,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 use wasipool_shared::ids::TaskId;
 
-use super::{Problem, view};
+use super::Problem;
 use crate::store::{TaskRecord, TaskState};
+use crate::view;
 
 /// Bytes of stderr, from its end, that a problem document holds.
 const STDERR_SHOWN_MAX: usize = 64 * 1024;

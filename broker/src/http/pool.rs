@@ -11,13 +11,12 @@ use wasipool_shared::api::{self, Page};
 
 use super::{App, Problem};
 use crate::clock::rfc3339;
-use crate::driver::{ProviderView, StatsView};
 
 /// How long the driver may take to answer while the broker counts as ready.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// `GET /v1/providers`.
-pub async fn providers(State(app): State<App>) -> Json<Page<ProviderView>> {
+pub async fn providers(State(app): State<App>) -> Json<Page<api::PoolProvider>> {
     Json(Page {
         items: app.driver.providers().await,
         next: None,
@@ -28,7 +27,7 @@ pub async fn providers(State(app): State<App>) -> Json<Page<ProviderView>> {
 ///
 /// # Errors
 /// If the broker is stopping.
-pub async fn stats(State(app): State<App>) -> Result<Json<StatsView>, Problem> {
+pub async fn stats(State(app): State<App>) -> Result<Json<api::Stats>, Problem> {
     app.driver.stats().await.map(Json).ok_or_else(stopping)
 }
 

@@ -15,9 +15,10 @@ use tokio::sync::watch;
 use wasipool_shared::ids::{JobId, TaskId};
 
 use super::params::{Params, PathOf, job_id};
-use super::{App, Problem, view};
+use super::{App, Problem};
 use crate::store::TaskRecord;
 use crate::store::jobs::TaskFilter;
+use crate::view;
 
 /// Results that are read at a time.
 const AT_ONCE: usize = 32;

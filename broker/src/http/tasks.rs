@@ -10,9 +10,10 @@ use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::TaskId;
 
 use super::params::{Params, PathOf, job_id};
-use super::{App, Problem, blobs, view};
+use super::{App, Problem, blobs};
 use crate::store::jobs::TaskFilter;
 use crate::store::{JobRecord, TaskRecord, TaskState};
+use crate::view;
 
 async fn job(app: &App, id: &str) -> Result<JobRecord, Problem> {
     let found = app.store.jobs().job(job_id(id)?).await;

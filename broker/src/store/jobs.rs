@@ -358,6 +358,19 @@ impl Jobs {
         page
     }
 
+    /// How the tasks from `from` on ended, if they did, at most `limit`. Reads no
+    /// results.
+    pub async fn states(&self, id: JobId, from: u32, limit: usize) -> Vec<Option<TaskState>> {
+        let Some(job) = self.find(id) else {
+            return Vec::new();
+        };
+        let inner = job.inner.lock();
+        let states = (from..inner.record.tasks).take(limit);
+        states
+            .map(|index| inner.result(index).map(|packed| packed.state))
+            .collect()
+    }
+
     /// Results from the `from`th that came on, in the order in which they came.
     pub async fn completed(&self, id: JobId, from: usize, limit: usize) -> Vec<(u32, TaskRecord)> {
         let Some(job) = self.find(id) else {

@@ -10,8 +10,11 @@ use crate::capacity::ProviderKind;
 use crate::digest::Digest;
 use crate::ids::{JobId, ProviderId};
 
+pub mod events;
+mod pool;
 mod size;
 
+pub use pool::{PoolProvider, Stats};
 pub use size::{ParseSizeError, parse_size};
 
 /// Part of a list.

@@ -17,7 +17,7 @@ use crate::store::{ArtifactRecord, BlobMeta, JobRecord, TaskRecord, TaskState, V
 const OUTPUT_SHOWN_MAX: usize = 256 * 1024;
 
 /// A blob, under a name or not.
-pub(super) fn blob(name: Option<String>, meta: &BlobMeta, created_unix_ms: u64) -> api::Blob {
+pub fn blob(name: Option<String>, meta: &BlobMeta, created_unix_ms: u64) -> api::Blob {
     let module = meta.module.as_ref().map(|module| api::Module {
         imports: module.imports.clone(),
         exports: module.exports.clone(),
@@ -49,7 +49,7 @@ fn open_tasks(record: &JobRecord, load: Option<JobLoad>) -> JobLoad {
 }
 
 /// A job, and the name of its state.
-pub(super) fn job(record: &JobRecord, load: Option<JobLoad>, now_unix_ms: u64) -> api::Job {
+pub fn job(record: &JobRecord, load: Option<JobLoad>, now_unix_ms: u64) -> api::Job {
     let open = open_tasks(record, load);
     let ended = record.counts.ended();
     let state = match record.ended() {
@@ -96,7 +96,7 @@ pub(super) fn job(record: &JobRecord, load: Option<JobLoad>, now_unix_ms: u64) -
 
 /// How much of a result is shown, and where the rest is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Outputs {
+pub enum Outputs {
     /// Stored with the job: what is long is somewhere else.
     Stored(JobId),
     /// Stored nowhere: all of it is shown. Artifacts are blobs.
@@ -106,7 +106,7 @@ pub(super) enum Outputs {
 }
 
 /// A result.
-pub(super) fn task(id: TaskId, record: TaskRecord, outputs: Outputs) -> api::Task {
+pub fn task(id: TaskId, record: TaskRecord, outputs: Outputs) -> api::Task {
     let mut task = api::Task {
         task: id.to_string(),
         index: id.index,
@@ -235,7 +235,7 @@ fn escaped(path: &str) -> String {
 
 /// A task that hasn't ended. Which of a job's open tasks are running is known
 /// only as far as all or none of them are.
-pub(super) fn open_task(id: TaskId, record: &JobRecord, load: Option<JobLoad>) -> api::Task {
+pub fn open_task(id: TaskId, record: &JobRecord, load: Option<JobLoad>) -> api::Task {
     let open = open_tasks(record, load);
     let state = if open.queued == 0 && open.running > 0 {
         "running"
@@ -263,7 +263,7 @@ pub(super) fn open_task(id: TaskId, record: &JobRecord, load: Option<JobLoad>) -
 }
 
 /// What happened to a task that has ended.
-pub(super) fn trace(id: TaskId, record: TaskRecord) -> api::Trace {
+pub fn trace(id: TaskId, record: TaskRecord) -> api::Trace {
     let mut steps = record.trace;
     steps.sort_by(|left, right| left.at_ms.total_cmp(&right.at_ms));
     let first_ms = steps.first().map_or(0.0, |step| step.at_ms);

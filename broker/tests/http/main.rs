@@ -1,0 +1,11 @@
+//! The HTTP API of a broker without providers.
+
+#![expect(clippy::unwrap_used, reason = "tests end at the first surprise")]
+
+mod auth;
+mod blobs;
+mod broker;
+mod errors;
+mod events;
+mod jobs;
+mod pool;
