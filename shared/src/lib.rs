@@ -11,6 +11,7 @@
 //! - [`artifact`]: which of a guest's files are brought back.
 //! - [`deterministic`]: randomness and clocks from a seed.
 //! - [`wire`]: messages, frames, bulk streams, versions.
+//! - [`mux`]: control stream and bulk streams over one WebSocket.
 //! - [`session`]: the provider's side of a session as a state machine.
 //! - [`api`]: JSON types of the HTTP API that both a broker and its clients use.
 //! - [`lru`], [`backoff`]: what is kept a while longer, how long to wait between tries.
@@ -26,6 +27,7 @@ pub mod digest;
 pub mod ids;
 pub mod limits;
 pub mod lru;
+pub mod mux;
 pub mod session;
 pub mod task;
 pub mod wire;

@@ -13,6 +13,15 @@ pub const BULK_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const BULK_HEADER_BYTES_MAX: usize = 256;
 /// Unidirectional streams that one end may have open at a time.
 pub const BULK_STREAMS_MAX: u32 = 32;
+/// Bytes of the control stream or of a bulk stream in one message of a
+/// WebSocket.
+pub const PIECE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one bulk stream on a WebSocket that its receiver hasn't taken yet.
+pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+/// Bytes of all bulk streams of one direction of a WebSocket that their
+/// receivers haven't taken yet: what a session costs in memory at most, and how
+/// much there is before a ping.
+pub const SOCKET_WINDOW_BYTES: u32 = 2 * STREAM_WINDOW_BYTES;
 /// Bytes of one blob.
 pub const BLOB_BYTES_MAX: u64 = 512 * MIB;
 /// Bytes of all blobs.

@@ -11,6 +11,7 @@ use wasipool_shared::task::{BlobRef, Files, Outcome, Payload, TaskLimits, TaskSp
 use wasipool_shared::wire::bulk::{BulkHeader, OutputPart};
 use wasipool_shared::wire::frame::FrameWriter;
 use wasipool_shared::wire::message::*;
+use wasipool_shared::wire::piece::Piece;
 use wasipool_shared::wire::version::VersionRange;
 
 /// The examples by name: each stands in a block that starts with
@@ -38,11 +39,15 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn frame<M: serde::Serialize>(all: &[M]) -> String {
+    hex(&framed(all))
+}
+
+fn framed<M: serde::Serialize>(all: &[M]) -> bytes::Bytes {
     let mut writer = FrameWriter::default();
     for message in all {
         let _ = writer.push(message).unwrap();
     }
-    hex(&writer.take())
+    writer.take()
 }
 
 fn module() -> BlobRef {
@@ -121,6 +126,20 @@ fn coded() -> BTreeMap<String, String> {
         size: 40_000,
     };
     let blob = BulkHeader::Blob(module());
+    let control = Piece::Control {
+        content: framed(&[ToProvider::Pong(9), ToProvider::Revoke(AttemptId(300))]),
+        last: false,
+    };
+    let bulk = Piece::Bulk {
+        stream: 1,
+        content: output.encode().unwrap().into(),
+        first: true,
+        last: true,
+    };
+    let credit = Piece::Credit {
+        stream: 1,
+        bytes: 11,
+    };
     BTreeMap::from([
         ("hello".into(), frame(&[hello])),
         ("welcome".into(), frame(&[welcome])),
@@ -134,6 +153,13 @@ fn coded() -> BTreeMap<String, String> {
         ),
         ("bulk-output".into(), hex(&output.encode().unwrap())),
         ("bulk-blob".into(), hex(&blob.encode().unwrap())),
+        ("piece-control".into(), hex(&control.encode())),
+        ("piece-bulk".into(), hex(&bulk.encode())),
+        ("piece-credit".into(), hex(&credit.encode())),
+        (
+            "piece-stop".into(),
+            hex(&Piece::Stop { stream: 2 }.encode()),
+        ),
     ])
 }
 

@@ -7,15 +7,19 @@
 //! - [`message`]: what is said, both ways.
 //! - [`frame`]: how messages are packed into frames of the control stream.
 //! - [`bulk`]: headers of the unidirectional streams that carry large things.
+//! - [`piece`]: both kinds of stream in the messages of one WebSocket.
 
 pub mod bulk;
 pub mod frame;
 pub(crate) mod list;
 pub mod message;
+pub mod piece;
 pub mod version;
 
-/// The path of the WebTransport session.
+/// The path of a session, by WebTransport and by WebSocket.
 pub const PATH: &str = "/wasipool/1";
+/// The subprotocol that a WebSocket names.
+pub const SUBPROTOCOL: &str = "wasipool.1";
 
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +54,9 @@ pub enum WireError {
     /// Bytes are left where none should be.
     #[error("{0} bytes are left after the message")]
     Trailing(usize),
+    /// What came makes no sense there.
+    #[error("{0}")]
+    Invalid(&'static str),
 }
 
 impl From<postcard::Error> for WireError {
