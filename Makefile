@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help build web guests demo run test fuzz docs dist clean
+.PHONY: help build web guests demo run test bench bench-quick fuzz docs dist clean
 
 # Where rustup puts cargo, if a shell hasn't been told yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -13,7 +13,7 @@ export PROFILE := release
 test: export PROFILE := dev
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
 
 build: web ## release programs in target/release, the page inside the broker
 	cargo build --release --package wasipool-broker --package wasipool-provider
@@ -39,6 +39,18 @@ run: ## a broker and a native provider that stay up
 test: ## everything that must pass; ends with "N passed, N failed"
 	@scripts/ensure-tools build wasm browser node guests test
 	@scripts/test
+
+bench: ## the benchmarks, with tables of ratios; takes a while
+	@scripts/ensure-tools build wasm browser guests
+	@$(MAKE) --no-print-directory build guests
+	@cargo build --release --workspace --bins
+	scripts/bench
+
+bench-quick: ## the most telling figures in under three minutes
+	@scripts/ensure-tools build wasm browser guests
+	@$(MAKE) --no-print-directory build guests
+	@cargo build --release --workspace --bins
+	scripts/bench quick
 
 fuzz: ## a short run of each fuzz target
 	scripts/fuzz

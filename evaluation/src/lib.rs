@@ -9,7 +9,8 @@
 //! From the bottom up:
 //! - [`wait`]: polls for a condition until a deadline
 //! - [`programs`]: where the programs, the guests and the browser are
-//! - [`process`]: one child process with its logs, killed when dropped
+//! - [`process`]: one child process with its logs, killed when dropped; [`usage`]: what
+//!   it has used
 //! - [`model`]: the API's JSON as types; [`client`]: the API as methods, on the
 //!   [`http`] of it
 //! - [`pool`]: a broker with its providers
@@ -23,4 +24,5 @@ pub mod pool;
 pub mod process;
 pub mod programs;
 pub mod scenario;
+pub mod usage;
 pub mod wait;

@@ -131,16 +131,9 @@ impl Pool {
         // A profile is of one process: another tab must not find a killed one's.
         let profile = self.folder.path().join(format!("profile-{}", self.starts));
         let mut command = Command::new(programs::browser()?);
-        command.args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--enable-logging=stderr",
-        ]);
+        command
+            .args(programs::BROWSER_FLAGS)
+            .arg("--enable-logging=stderr");
         command.arg(format!("--user-data-dir={}", profile.display()));
         command.arg(format!(
             "{}/join?autostart=1&slots={slots}&name=tab",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use crate::usage::{self, Usage};
 use crate::wait::until;
 
 /// Lines of a log that a failure shows.
@@ -121,15 +122,29 @@ impl Process {
         until(&what, limit, async || Ok(self.child.try_wait()?)).await
     }
 
+    /// The name of its process group: its own process id.
+    #[must_use]
+    pub fn group(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it and its children have used so far.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn usage(&self) -> anyhow::Result<Usage> {
+        usage::of_group(self.group())
+    }
+
     /// Waits until it has computed for another `time` from now on.
     ///
     /// # Errors
     /// If it hasn't within `limit`.
     pub async fn computed(&self, time: Duration, limit: Duration) -> anyhow::Result<()> {
-        let before = cpu_time(&self.child)?;
+        let before = self.usage()?.cpu;
         let what = format!("{} computes", self.name);
         until(&what, limit, async || {
-            let now = cpu_time(&self.child)?;
+            let now = self.usage()?.cpu;
             Ok((now >= before + time).then_some(()))
         })
         .await
@@ -184,22 +199,6 @@ fn append(path: &Path) -> anyhow::Result<File> {
 fn pid(child: &Child) -> anyhow::Result<Pid> {
     let id = i32::try_from(child.id())?;
     Pid::from_raw(id).context("a child with the id 0")
-}
-
-/// The processor time of all its threads so far.
-fn cpu_time(child: &Child) -> anyhow::Result<Duration> {
-    /// Milliseconds of the unit in that file, the same on every Linux.
-    const TICK_MS: u64 = 10;
-    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
-    // The second field is the program's name, in parentheses, with any bytes.
-    let fields = stat.rsplit_once(')').context("a process without a name")?.1;
-    let ticks = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(str::parse::<u64>);
-    let ticks: u64 = ticks.sum::<Result<_, _>>()?;
-    Ok(Duration::from_millis(ticks * TICK_MS))
 }
 
 /// Kills the group of `leader` when this process ends, however it ends: nothing

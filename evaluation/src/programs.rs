@@ -5,6 +5,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
+/// What a browser without a window is started with, besides its profile's folder.
+pub const BROWSER_FLAGS: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
 /// The root of the repository.
 #[must_use]
 pub fn repository() -> PathBuf {
