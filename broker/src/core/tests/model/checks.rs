@@ -1,0 +1,204 @@
+//! The rules. Their list is in docs/ARCHITECTURE.md.
+
+use std::collections::BTreeMap;
+
+use super::super::*;
+use super::{Model, ModelJob, ModelProvider, Vote};
+
+/// A task may end so, after so many losses and with these results.
+pub(super) fn check_end(job: &ModelJob, end: &End, losses: u32, votes: &[Vote], attempts: u32) {
+    let spec = &job.spec;
+    assert!(losses <= spec.retries + 1, "more retries than allowed");
+    assert_eq!(
+        matches!(end, End::Lost { .. }),
+        losses > spec.retries,
+        "{end:?} after {losses} losses"
+    );
+    if let End::Final { attempt, .. } = end {
+        let won = votes.iter().find(|vote| vote.attempt == *attempt);
+        let won = won.expect("the result that counts was given");
+        let agreed = equal_to(won, votes);
+        assert!(agreed >= spec.quorum, "{agreed} equal results");
+        if spec.quorum <= 1 {
+            assert_eq!(attempts, losses + 1);
+        }
+    }
+}
+
+/// Results equal to one of them, itself included.
+fn equal_to(vote: &Vote, votes: &[Vote]) -> u32 {
+    let equal = |other: &&Vote| vote.fingerprint.is_some() && other.fingerprint == vote.fingerprint;
+    votes.iter().filter(equal).count().max(1) as u32
+}
+
+impl Model {
+    pub(super) fn assign(&mut self, provider: ProviderId, attempt: AttemptId, task: TaskId) {
+        assert!(self.last_attempt < Some(attempt), "fencing numbers grow");
+        self.last_attempt = Some(attempt);
+        let view = self.core.provider(provider).expect("it is connected");
+        assert_eq!(view.cooled_down_until_ms, None);
+        let job = &self.jobs[&task.job];
+        if job.spec.quorum <= 1 && job.avoid.get(&task.index) == Some(&provider) {
+            assert!(
+                !self.has_other(provider, &job.spec),
+                "{task} goes back to where it failed"
+            );
+        }
+        let record = &self.providers[&provider];
+        assert!(!record.draining && record.suits(&job.spec));
+        assert!(task.index < job.spec.tasks && !job.ended.contains_key(&task.index));
+        self.check_replicas(record, task);
+        let job = self.jobs.get_mut(&task.job).expect("the job has not ended");
+        let live = job.live.entry(task.index).or_default();
+        live.push((provider, attempt));
+
+        let before = memory_at_once(&self.jobs, &self.providers[&provider], 0);
+        let record = self.providers.get_mut(&provider).expect("it is connected");
+        record.live.push((attempt, task));
+        let slots = usize::from(record.capacity.slots);
+        let credit = slots + self.config.prefetch_max as usize;
+        assert!(slots > 0 && record.live.len() <= credit, "over its credit");
+        let at_once = memory_at_once(&self.jobs, &self.providers[&provider], 0);
+        // Only a provider that offers less than before has more than fits.
+        let fits = at_once <= self.providers[&provider].capacity.memory_bytes;
+        assert!(fits || at_once == before, "more memory than it has");
+    }
+
+    /// One more attempt of the task is no more than was asked for, and not at a
+    /// group that had its say.
+    fn check_replicas(&self, record: &ModelProvider, task: TaskId) {
+        let job = &self.jobs[&task.job];
+        let live = job.live.get(&task.index).map_or(&[][..], Vec::as_slice);
+        if job.spec.quorum <= 1 {
+            assert!(live.is_empty(), "{task} is live already");
+            return;
+        }
+        let votes = job.votes.get(&task.index).map_or(&[][..], Vec::as_slice);
+        let lives = live.iter().map(|(id, _)| self.providers[id].group);
+        let mut used = lives.chain(votes.iter().map(|vote| vote.group));
+        assert!(
+            used.all(|group| group != record.group),
+            "a group has one say"
+        );
+        let wanted = self.wanted(job, votes);
+        assert!((live.len() as u32) < wanted, "{task} has {wanted} replicas");
+    }
+
+    /// Live replicas that a task with these results may have.
+    fn wanted(&self, job: &ModelJob, votes: &[Vote]) -> u32 {
+        let best = votes.iter().map(|vote| equal_to(vote, votes)).max();
+        let results_max = job.spec.quorum + self.config.quorum_extra;
+        (job.spec.quorum - best.unwrap_or(0)).min(results_max - votes.len() as u32)
+    }
+
+    pub(super) fn check(&self) {
+        let totals = self.core.totals();
+        let attempts: usize = self
+            .providers
+            .values()
+            .map(|record| record.live.len())
+            .sum();
+        let running: usize = self.jobs.values().map(|job| job.live.len()).sum();
+        let open: usize = self
+            .jobs
+            .values()
+            .map(|job| job.spec.tasks as usize - job.ended.len())
+            .sum();
+        assert_eq!(totals.attempts as usize, attempts);
+        assert_eq!(
+            (totals.running as usize, totals.queued as usize),
+            (running, open - running)
+        );
+        assert_eq!(totals.jobs, self.jobs.len());
+        assert!(
+            self.core
+                .next_deadline_ms()
+                .is_none_or(|at_ms| at_ms > self.now_ms),
+            "a deadline is behind"
+        );
+        for (id, record) in &self.providers {
+            let view = self.core.provider(*id).expect("it is connected");
+            assert_eq!((view.busy + view.queued) as usize, record.live.len());
+            let has_slot = record.live.len() < usize::from(record.capacity.slots);
+            if has_slot && !record.draining && view.cooled_down_until_ms.is_none() {
+                self.jobs
+                    .values()
+                    .for_each(|job| self.check_nothing_waits(*id, record, job));
+            }
+        }
+    }
+
+    /// The provider has a free slot: no task of the job may wait for one.
+    fn check_nothing_waits(&self, id: ProviderId, record: &ModelProvider, job: &ModelJob) {
+        let fits = || {
+            let others = memory_at_once(&self.jobs, record, 1);
+            others + job.spec.memory_bytes <= record.capacity.memory_bytes
+        };
+        if !record.suits(&job.spec) || !fits() {
+            return;
+        }
+        if job.spec.quorum > 1 {
+            return self.check_no_replica_waits(id, record, job);
+        }
+        if job.spec.tasks as usize == job.ended.len() + job.live.len() {
+            return;
+        }
+        let has_other = self.has_other(id, &job.spec);
+        for index in (0..job.spec.tasks).filter(|index| !job.ended.contains_key(index)) {
+            let avoids = has_other && job.avoid.get(&index) == Some(&id);
+            assert!(
+                job.live.contains_key(&index) || avoids,
+                "{index} waits for nothing"
+            );
+        }
+    }
+
+    fn check_no_replica_waits(&self, id: ProviderId, record: &ModelProvider, job: &ModelJob) {
+        let able = self.providers.values();
+        let able = able.filter(|other| !other.draining && other.suits(&job.spec));
+        let groups: std::collections::BTreeSet<u64> = able.map(|other| other.group).collect();
+        for index in (0..job.spec.tasks).filter(|index| !job.ended.contains_key(index)) {
+            let live = job.live.get(&index).map_or(&[][..], Vec::as_slice);
+            let votes = job.votes.get(&index).map_or(&[][..], Vec::as_slice);
+            // A task is not begun where too few groups are there to end it.
+            let begun = !live.is_empty() || !votes.is_empty() || job.losses.contains_key(&index);
+            if !begun && groups.len() < job.spec.quorum as usize {
+                continue;
+            }
+            let lives = live.iter().map(|(id, _)| self.providers[id].group);
+            let mut used = lives.chain(votes.iter().map(|vote| vote.group));
+            let avoids = job.avoid.get(&index) == Some(&id);
+            let waits = (live.len() as u32) < self.wanted(job, votes);
+            assert!(
+                !waits || avoids || used.any(|group| group == record.group),
+                "a replica of {index} waits for nothing"
+            );
+        }
+    }
+
+    /// Whether another provider takes tasks of that kind, were there room.
+    fn has_other(&self, id: ProviderId, spec: &JobSpec) -> bool {
+        self.providers.iter().any(|(other, record)| {
+            let view = self.core.provider(*other).expect("it is connected");
+            *other != id
+                && !record.draining
+                && record.capacity.slots > 0
+                && view.cooled_down_until_ms.is_none()
+                && record.suits(spec)
+        })
+    }
+}
+
+/// Memory of as many of the largest tasks as can run at once, less `fewer`.
+fn memory_at_once(jobs: &BTreeMap<JobId, ModelJob>, record: &ModelProvider, fewer: usize) -> u64 {
+    let mut sizes: Vec<u64> = record
+        .live
+        .iter()
+        .map(|(_, task)| jobs[&task.job].spec.memory_bytes)
+        .collect();
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes
+        .into_iter()
+        .take(usize::from(record.capacity.slots).saturating_sub(fewer))
+        .sum()
+}
