@@ -109,6 +109,7 @@ pub async fn serve(
         limits: Limits::from(&config),
         auth: Auth::load(&config, origins)?,
         clock,
+        stopping: stopping.clone(),
     };
     let url = announce.current().url;
     let transport_at = url

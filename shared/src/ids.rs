@@ -31,6 +31,12 @@ macro_rules! ulid_id {
             pub fn from_parts(unix_ms: u64, random: u128) -> Self {
                 Self(Ulid::from_parts(unix_ms, random).0)
             }
+
+            /// The time that it was made from, in Unix milliseconds.
+            #[must_use]
+            pub fn unix_ms(self) -> u64 {
+                Ulid(self.0).timestamp_ms()
+            }
         }
 
         impl fmt::Display for $name {

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 use wasipool_shared::api;
 use wasipool_shared::capacity::Capacity;
-use wasipool_shared::ids::{AttemptId, JobId, ProviderId};
+use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
 use wasipool_shared::task::{Fault, Outcome, Timing};
 
 use super::feed::JobFeed;
 use super::new_job::NewJob;
 use super::states::{PhasePage, TaskPhase};
-use super::view::JobLoad;
+use super::view::{JobLoad, OpenTask};
 use super::watch::PoolUpdate;
 use crate::clock::Clock;
 use crate::store::{Store, TaskRecord};
@@ -133,6 +133,10 @@ pub(super) enum Command {
         from: u32,
         limit: usize,
         reply: oneshot::Sender<Option<PhasePage>>,
+    },
+    OpenTask {
+        task: TaskId,
+        reply: oneshot::Sender<Option<OpenTask>>,
     },
     WatchJob {
         job: JobId,
@@ -283,6 +287,13 @@ impl Handle {
         })
         .await
         .flatten()
+    }
+
+    /// A task as it is now; nothing if it is unknown or has ended.
+    pub async fn open_task(&self, task: TaskId) -> Option<OpenTask> {
+        self.ask(|reply| Command::OpenTask { task, reply })
+            .await
+            .flatten()
     }
 
     /// What the tasks of a job do, as it changes; nothing if the job is unknown or

@@ -136,6 +136,11 @@ impl Tries {
         idle
     }
 
+    /// The tries of a task that hasn't ended.
+    pub(super) fn of(&self, task: TaskId) -> &[Try] {
+        self.tasks.get(&task).map_or(&[], Vec::as_slice)
+    }
+
     /// All tries of a task, which has ended.
     pub(super) fn take(&mut self, task: TaskId) -> Vec<Try> {
         let tries = self.tasks.remove(&task).unwrap_or_default();

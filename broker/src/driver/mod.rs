@@ -29,4 +29,4 @@ pub use crate::core::Requires;
 pub use handle::{Handle, SubmitError};
 pub use new_job::{ModuleInfo, NewJob, Tasks};
 pub use states::{PhasePage, TaskPhase};
-pub use view::JobLoad;
+pub use view::{JobLoad, OpenTask};

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use wasipool_shared::digest::{Digest, Hasher};
+use wasipool_shared::ids::JobId;
 use wasipool_shared::task::Outcome;
 use wasipool_shared::wire::frame::encode_one;
 
@@ -41,19 +42,14 @@ pub(super) fn fingerprint(finished: &Finished) -> Digest {
 /// What is stored of a task that has ended.
 pub(super) fn record(
     clock: Clock,
+    job: JobId,
     created_ms: f64,
     now_ms: f64,
     end: End,
     attempts: u32,
     tries: Vec<Try>,
 ) -> TaskRecord {
-    let mut trace = vec![
-        step(clock, created_ms, "received"),
-        step(clock, created_ms, "queued"),
-    ];
-    for known in &tries {
-        trace_try(clock, known, &mut trace);
-    }
+    let mut trace = steps(clock, job, created_ms, &tries);
     trace.push(step(clock, now_ms, "stored"));
     let last_sent_ms = tries.last().map_or(now_ms, |known| known.sent_ms);
     let mut record = TaskRecord {
@@ -88,6 +84,23 @@ pub(super) fn record(
         End::Cancelled => ended(&mut record, TaskState::Cancelled, None),
     }
     record
+}
+
+/// What happened to a task until now.
+pub(super) fn steps(clock: Clock, job: JobId, created_ms: f64, tries: &[Try]) -> Vec<TraceStep> {
+    let queued = step(clock, created_ms, "queued");
+    // The job's name starts with the time at which it came.
+    let received_ms = job.unix_ms() as f64;
+    let received = TraceStep {
+        at_ms: received_ms.min(queued.at_ms),
+        step: "received".to_owned(),
+        ..queued.clone()
+    };
+    let mut steps = vec![received, queued];
+    for known in tries {
+        trace_try(clock, known, &mut steps);
+    }
+    steps
 }
 
 fn ended(record: &mut TaskRecord, state: TaskState, reason: Option<&str>) {
@@ -132,7 +145,7 @@ fn variant(known: Try) -> Option<VariantRecord> {
     })
 }
 
-fn provider_ref(known: &Try) -> ProviderRef {
+pub(super) fn provider_ref(known: &Try) -> ProviderRef {
     ProviderRef {
         id: known.provider.id,
         name: known.provider.name.clone(),

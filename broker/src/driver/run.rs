@@ -35,7 +35,7 @@ pub struct Driver {
     effects: Vec<Effect>,
     pub(super) jobs: HashMap<JobId, LiveJob>,
     pub(super) providers: HashMap<ProviderId, LiveProvider>,
-    tries: Tries,
+    pub(super) tries: Tries,
     done: Vec<(JobId, u32, TaskRecord)>,
     pub(super) ended: u64,
     pub(super) dropped: u64,
@@ -190,6 +190,7 @@ impl Driver {
                 let page = |live: &LiveJob| live.phases.page(wanted, from, limit);
                 drop(reply.send(self.jobs.get(&job).map(page)));
             }
+            Command::OpenTask { task, reply } => drop(reply.send(self.open_task(task))),
             Command::WatchJob { job, reply } => {
                 let feed = self.jobs.get(&job).map(|live| self.feeds.watch(job, live));
                 drop(reply.send(feed));
@@ -400,7 +401,15 @@ impl Driver {
             return tracing::error!(%task, "a task of an unknown job has ended");
         };
         let now_ms = self.clock.precise_ms();
-        let record = record::record(self.clock, job.created_ms, now_ms, end, attempts, tries);
+        let record = record::record(
+            self.clock,
+            task.job,
+            job.created_ms,
+            now_ms,
+            end,
+            attempts,
+            tries,
+        );
         metrics::counter!("wasipool_tasks_total", "state" => record.state.as_str()).increment(1);
         match job.reply.take() {
             // Whoever waited may have gone away: then nobody wants it.

@@ -23,6 +23,16 @@ impl TaskPhase {
             Self::Ended(state) => state.as_str(),
         }
     }
+
+    /// The phase of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "queued" => Some(Self::Queued),
+            "running" => Some(Self::Running),
+            name => TaskState::from_name(name).map(Self::Ended),
+        }
+    }
 }
 
 /// Tasks in a row that do the same.

@@ -2,12 +2,15 @@
 
 use serde::Serialize;
 use wasipool_shared::api;
-use wasipool_shared::ids::ProviderId;
+use wasipool_shared::ids::{ProviderId, TaskId};
 
-use super::live::LiveProvider;
+use super::live::{LiveProvider, Try, TryEnd};
+use super::record;
 use super::run::Driver;
+use super::states::TaskPhase;
 use crate::clock::rfc3339;
 use crate::core;
+use crate::store::{ProviderRef, TraceStep};
 
 /// Where the tasks of a job that haven't ended are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -18,7 +21,38 @@ pub struct JobLoad {
     pub running: u32,
 }
 
+/// A task that hasn't ended, as it is now.
+#[derive(Debug, Clone)]
+pub struct OpenTask {
+    /// What it does.
+    pub phase: TaskPhase,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Who runs it.
+    pub provider: Option<ProviderRef>,
+    /// What happened to it until now.
+    pub steps: Vec<TraceStep>,
+}
+
 impl Driver {
+    pub(super) fn open_task(&self, task: TaskId) -> Option<OpenTask> {
+        let job = self.jobs.get(&task.job)?;
+        let phase = job.phases.get(task.index)?;
+        if let TaskPhase::Ended(_) = phase {
+            return None;
+        }
+        let tries = self.tries.of(task);
+        let returned = |known: &&Try| matches!(known.end, Some((_, TryEnd::Returned)));
+        let tried = tries.len() - tries.iter().filter(returned).count();
+        let running = tries.iter().rfind(|known| known.end.is_none());
+        Some(OpenTask {
+            phase,
+            attempts: u32::try_from(tried).unwrap_or(u32::MAX),
+            provider: running.map(record::provider_ref),
+            steps: record::steps(self.clock, task.job, job.created_ms, tries),
+        })
+    }
+
     pub(super) fn provider_views(&self) -> Vec<api::PoolProvider> {
         let now_ms = self.clock.now_ms();
         let view = |seen: core::ProviderView| {

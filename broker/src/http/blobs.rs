@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use wasipool_shared::api::{self, Page};
 use wasipool_shared::digest::Digest;
 
+use super::download::Download;
 use super::params::{Params, PathOf};
-use super::range::{Selected, select};
 use super::{App, Problem, body};
 use crate::module::BlobKind;
 use crate::store::BlobMeta;
@@ -136,18 +135,14 @@ pub async fn get(
     } else {
         reference
     };
-    let mut response = bytes(content, &headers, meta.digest);
-    let fixed = response.headers_mut();
-    fixed.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(content_type(&meta)),
-    );
-    fixed.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-    // Whatever it is, it is no page of this origin.
-    if let Ok(disposition) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
-        fixed.insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    Ok(response)
+    let download = Download {
+        content,
+        digest: meta.digest,
+        content_type: content_type(&meta),
+        caching,
+        name: &name,
+    };
+    download.answer(&headers)
 }
 
 fn content_type(meta: &BlobMeta) -> &'static str {
@@ -155,48 +150,6 @@ fn content_type(meta: &BlobMeta) -> &'static str {
         BlobKind::Module => "application/wasm",
         BlobKind::Archive | BlobKind::Data => "application/octet-stream",
     }
-}
-
-/// Bytes, or the part of them that the request asks for.
-pub(super) fn bytes(content: Bytes, request: &HeaderMap, digest: Digest) -> Response {
-    let tag = format!("\"{digest}\"");
-    let text = |name| request.get(name).and_then(|value| value.to_str().ok());
-    let matches = |tags: &str| {
-        tags.split(',')
-            .map(str::trim)
-            .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
-    };
-    let size = content.len();
-    let mut response = if text(header::IF_NONE_MATCH).is_some_and(matches) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        // A part of what it was before is of no use.
-        let same = text(header::IF_RANGE).is_none_or(|known| known == tag);
-        match select(text(header::RANGE).filter(|_| same), size) {
-            Selected::All => content.into_response(),
-            Selected::Part(range) => {
-                let shown = format!("bytes {}-{}/{size}", range.start, range.end - 1);
-                let part = content.slice(range);
-                (
-                    StatusCode::PARTIAL_CONTENT,
-                    [(header::CONTENT_RANGE, shown)],
-                    part,
-                )
-                    .into_response()
-            }
-            Selected::Nothing => {
-                let shown = format!("bytes */{size}");
-                let headers = [(header::CONTENT_RANGE, shown)];
-                (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response()
-            }
-        }
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Ok(tag) = HeaderValue::try_from(tag) {
-        headers.insert(header::ETAG, tag);
-    }
-    response
 }
 
 /// `DELETE /v1/blobs/{name}`.
@@ -231,31 +184,5 @@ mod tests {
         for name in ["", ".x", "a/b", "sha256:0", "ä", "a b", &"x".repeat(129)] {
             assert!(check_name(name).is_err(), "{name}");
         }
-    }
-
-    #[test]
-    fn parts_and_tags_are_honoured() {
-        let digest = Digest::of(b"0123456789");
-        let with = |name: header::HeaderName, value: &str| {
-            let value = HeaderValue::try_from(value).unwrap();
-            let headers = HeaderMap::from_iter([(name, value)]);
-            bytes(Bytes::from_static(b"0123456789"), &headers, digest)
-        };
-        let part = with(header::RANGE, "bytes=2-3");
-        assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
-        assert_eq!(part.headers()[header::CONTENT_RANGE], "bytes 2-3/10");
-        assert_eq!(
-            with(header::RANGE, "bytes=10-").status(),
-            StatusCode::RANGE_NOT_SATISFIABLE
-        );
-        let tag = format!("\"{digest}\"");
-        assert_eq!(
-            with(header::IF_NONE_MATCH, &tag).status(),
-            StatusCode::NOT_MODIFIED
-        );
-        assert_eq!(
-            with(header::IF_NONE_MATCH, "\"other\"").status(),
-            StatusCode::OK
-        );
     }
 }

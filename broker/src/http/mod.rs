@@ -3,14 +3,17 @@
 //! - [`problem`]: errors as `application/problem+json`.
 //! - [`auth`]: bearer tokens and the check of `Origin`.
 //! - [`params`], [`body`], [`range`]: what a request holds.
+//! - `download`, [`archive`]: bytes and files as they leave.
 //! - [`blobs`], [`run`], [`jobs`], [`tasks`], [`results`], [`events`], [`pool`]:
 //!   endpoints.
 //! - [`assets`]: the page.
 
+pub mod archive;
 pub mod assets;
 pub mod auth;
 pub mod blobs;
 pub mod body;
+mod download;
 pub mod events;
 pub mod jobs;
 mod outcome;
@@ -37,6 +40,7 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use wasipool_shared::limits::{JOB_TASKS_MAX, REQUEST_JSON_BYTES_MAX};
 
 pub use auth::Auth;
@@ -71,6 +75,8 @@ pub struct AppState {
     pub auth: Auth,
     /// The time.
     pub clock: Clock,
+    /// Cancelled when the broker stops: streams end then.
+    pub stopping: CancellationToken,
 }
 
 /// What requests may be at most.
@@ -164,6 +170,11 @@ pub fn router(state: AppState) -> Router {
             "/v1/jobs/{id}/tasks/{index}/artifacts/{*path}",
             get(tasks::artifact),
         )
+        .route(
+            "/v1/jobs/{id}/tasks/{index}/artifacts.zip",
+            get(archive::of_task),
+        )
+        .route("/v1/jobs/{id}/artifacts.zip", get(archive::of_job))
         .route("/v1/jobs/{id}/tasks/{index}/trace", get(tasks::trace))
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::submit));
     let provide = Router::new()

@@ -7,6 +7,7 @@ use serde_json::json;
 use wasipool_shared::ids::TaskId;
 
 use super::Problem;
+use super::download::SANDBOX;
 use crate::store::{TaskRecord, TaskState};
 use crate::view;
 
@@ -32,6 +33,8 @@ pub(super) fn answer(id: TaskId, record: TaskRecord, wanted: Wanted) -> Response
             let kind = HeaderValue::from_static("application/octet-stream");
             let mut response = record.stdout.into_response();
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            let policy = header::CONTENT_SECURITY_POLICY;
+            response.headers_mut().insert(policy, SANDBOX);
             response
         }
     };

@@ -20,8 +20,10 @@ use crate::store::TaskRecord;
 use crate::store::jobs::TaskFilter;
 use crate::view;
 
-/// Results that are read at a time.
+/// Results that are read at a time at most.
 const AT_ONCE: usize = 32;
+/// Bytes of outputs that are read at a time, roughly.
+const BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// In which order results come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,8 @@ struct Cursor {
     follow: bool,
     /// How many were passed in that order.
     at: u32,
+    /// How many are read at a time, by the size of the last ones.
+    at_once: usize,
     changes: watch::Receiver<u64>,
 }
 
@@ -76,6 +80,7 @@ pub async fn get(
         order,
         follow,
         at: 0,
+        at_once: 1,
         changes,
     };
     let lines = stream::unfold(cursor, |mut cursor| async move {
@@ -89,15 +94,20 @@ pub async fn get(
 }
 
 impl Cursor {
-    /// The next lines; nothing at the end.
+    /// The next lines; nothing at the end and when the broker stops.
     async fn next(&mut self) -> Option<Bytes> {
+        let stopping = self.app.stopping.clone();
+        stopping.run_until_cancelled(self.lines()).await.flatten()
+    }
+
+    async fn lines(&mut self) -> Option<Bytes> {
         loop {
             // Seen before reading: what comes meanwhile wakes the wait below.
             self.changes.borrow_and_update();
             let job = self.app.store.jobs().job(self.id).await?;
             let records = self.read().await;
             if !records.is_empty() {
-                return Some(self.lines(records));
+                return Some(self.written(records));
             }
             if !self.follow || job.ended().is_some() {
                 return None;
@@ -111,14 +121,16 @@ impl Cursor {
         match self.order {
             Order::Completion => {
                 let from = usize::try_from(self.at).unwrap_or(usize::MAX);
-                let records = jobs.completed(self.id, from, AT_ONCE).await;
+                let records = jobs.completed(self.id, from, self.at_once).await;
                 self.at += u32::try_from(records.len()).unwrap_or(u32::MAX);
                 records
             }
             Order::Task => {
                 // Pages without any result are passed, but for who waits for it.
                 loop {
-                    let page = jobs.tasks(self.id, TaskFilter::All, self.at, AT_ONCE).await;
+                    let page = jobs
+                        .tasks(self.id, TaskFilter::All, self.at, self.at_once)
+                        .await;
                     let mut records = Vec::new();
                     for (index, record) in page.items {
                         match record {
@@ -136,7 +148,10 @@ impl Cursor {
         }
     }
 
-    fn lines(&self, records: Vec<(u32, TaskRecord)>) -> Bytes {
+    fn written(&mut self, records: Vec<(u32, TaskRecord)>) -> Bytes {
+        let size = |(_, record): &(u32, TaskRecord)| record.stdout.len() + record.stderr.len();
+        let mean = records.iter().map(size).sum::<usize>() / records.len().max(1);
+        self.at_once = (BYTES_AT_ONCE / mean.max(1)).clamp(1, AT_ONCE);
         let mut lines = Vec::with_capacity(records.len() * 512);
         for (index, record) in records {
             let task = TaskId {

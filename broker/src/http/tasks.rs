@@ -1,21 +1,25 @@
 //! `/v1/jobs/{id}/tasks`: single tasks and what came out of them.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use bytes::Bytes;
 use wasipool_shared::api::{self, Page};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::TaskId;
 
+use super::download::Download;
 use super::params::{Params, PathOf, job_id};
-use super::{App, Problem, blobs};
+use super::{App, Problem};
+use crate::driver::{OpenTask, TaskPhase};
 use crate::store::jobs::TaskFilter;
-use crate::store::{JobRecord, TaskRecord, TaskState};
+use crate::store::{JobRecord, TaskRecord};
 use crate::view;
 
-async fn job(app: &App, id: &str) -> Result<JobRecord, Problem> {
+pub(super) async fn job(app: &App, id: &str) -> Result<JobRecord, Problem> {
     let found = app.store.jobs().job(job_id(id)?).await;
     found.ok_or_else(|| Problem::unknown_job(id))
 }
@@ -35,7 +39,11 @@ async fn find(app: &App, id: &str, index: &str) -> Result<(JobRecord, TaskId), P
     }
 }
 
-async fn ended(app: &App, id: &str, index: &str) -> Result<(TaskId, TaskRecord), Problem> {
+pub(super) async fn ended(
+    app: &App,
+    id: &str,
+    index: &str,
+) -> Result<(TaskId, TaskRecord), Problem> {
     let (_, task) = find(app, id, index).await?;
     match app.store.jobs().task(task.job, task.index).await {
         Some(record) => Ok((task, record)),
@@ -54,42 +62,83 @@ pub async fn list(
 ) -> Result<Json<Page<api::Task>>, Problem> {
     params.only(&["state", "limit", "cursor"])?;
     let job = job(&app, &id).await?;
-    let state = params.one("state")?;
-    let filter = match state {
-        None => TaskFilter::All,
-        Some("queued" | "running") => TaskFilter::Open,
-        Some(name) => match TaskState::from_name(name) {
-            Some(state) => TaskFilter::Ended(state),
-            None => return Err(Problem::invalid(format!("state: no task can be {name:?}"))),
-        },
-    };
+    let wanted = params.parsed("state", |name| {
+        TaskPhase::from_name(name).ok_or_else(|| format!("no task can be {name:?}"))
+    })?;
     let from = params.parsed("cursor", |cursor| {
         cursor
             .parse()
             .map_err(|_| format!("{cursor:?} is not from a list of tasks"))
     })?;
-    let load = match job.ended() {
-        Some(_) => None,
-        None => app.driver.job_load(job.id).await,
+    let (from, limit) = (from.unwrap_or(0), params.limit()?);
+    Ok(Json(match wanted {
+        Some(phase @ (TaskPhase::Queued | TaskPhase::Running)) => {
+            open_page(&app, &job, phase, from, limit).await
+        }
+        Some(TaskPhase::Ended(state)) => {
+            stored_page(&app, &job, TaskFilter::Ended(state), from, limit).await
+        }
+        None => stored_page(&app, &job, TaskFilter::All, from, limit).await,
+    }))
+}
+
+/// Tasks that wait or run.
+async fn open_page(
+    app: &App,
+    job: &JobRecord,
+    phase: TaskPhase,
+    from: u32,
+    limit: usize,
+) -> Page<api::Task> {
+    // What the driver doesn't know has ended.
+    let page = app.driver.tasks(job.id, Some(phase), from, limit).await;
+    let page = page.unwrap_or_default();
+    let item = |(index, phase)| {
+        let task = TaskId { job: job.id, index };
+        view::open_task(task, phase == TaskPhase::Running, None)
     };
-    let page = app
-        .store
-        .jobs()
-        .tasks(job.id, filter, from.unwrap_or(0), params.limit()?)
-        .await;
+    Page {
+        items: page.items.into_iter().map(item).collect(),
+        next: page.next.map(|next| next.to_string()),
+    }
+}
+
+/// Tasks as they are in the store; of those that haven't ended, the driver knows
+/// what they do.
+async fn stored_page(
+    app: &App,
+    job: &JobRecord,
+    filter: TaskFilter,
+    from: u32,
+    limit: usize,
+) -> Page<api::Task> {
+    let page = app.store.jobs().tasks(job.id, filter, from, limit).await;
+    let is_open = |(index, record): &(u32, Option<TaskRecord>)| record.is_none().then_some(*index);
+    let first = page.items.iter().find_map(is_open);
+    let last = page.items.iter().rev().find_map(is_open);
+    let open = match first.zip(last) {
+        Some((first, last)) => {
+            let count = (last - first) as usize + 1;
+            app.driver.tasks(job.id, None, first, count).await
+        }
+        None => None,
+    };
+    let phases: HashMap<u32, TaskPhase> = open.unwrap_or_default().items.into_iter().collect();
     let item = |(index, record): (u32, Option<TaskRecord>)| {
-        let id = TaskId { job: job.id, index };
+        let task = TaskId { job: job.id, index };
         match record {
-            Some(record) => view::task(id, record, view::Outputs::Omitted),
-            None => view::open_task(id, &job, load),
+            Some(record) => view::task(task, record, view::Outputs::Omitted),
+            // One that has just ended counts as running until it is stored.
+            None => {
+                let waits = phases.get(&index) == Some(&TaskPhase::Queued);
+                view::open_task(task, !waits, None)
+            }
         }
     };
-    let wanted =
-        |task: &api::Task| filter != TaskFilter::Open || state == Some(task.state.as_str());
-    Ok(Json(Page {
-        items: page.items.into_iter().map(item).filter(wanted).collect(),
+    Page {
+        items: page.items.into_iter().map(item).collect(),
         next: page.next.map(|next| next.to_string()),
-    }))
+    }
 }
 
 /// `GET /v1/jobs/{id}/tasks/{index}`: the result.
@@ -101,12 +150,32 @@ pub async fn get(
     PathOf((id, index)): PathOf<(String, String)>,
 ) -> Result<Json<api::Task>, Problem> {
     let (job, task) = find(&app, &id, &index).await?;
-    Ok(Json(
-        match app.store.jobs().task(task.job, task.index).await {
-            Some(record) => view::task(task, record, view::Outputs::Stored(job.id)),
-            None => view::open_task(task, &job, app.driver.job_load(job.id).await),
-        },
-    ))
+    Ok(Json(match look_up(&app, task).await {
+        Now::Ended(record) => view::task(task, *record, view::Outputs::Stored(job.id)),
+        Now::Open(now) => view::open_task(task, is_running(now.as_ref()), now),
+    }))
+}
+
+/// A task as it is now.
+enum Now {
+    Ended(Box<TaskRecord>),
+    /// Nothing is known of one that has just ended and isn't stored yet: it counts
+    /// as running.
+    Open(Option<OpenTask>),
+}
+
+async fn look_up(app: &App, task: TaskId) -> Now {
+    // First the driver: what it no longer knows is in the store.
+    let now = app.driver.open_task(task).await;
+    let stored = match now {
+        Some(_) => None,
+        None => app.store.jobs().task(task.job, task.index).await,
+    };
+    stored.map_or(Now::Open(now), |record| Now::Ended(Box::new(record)))
+}
+
+fn is_running(now: Option<&OpenTask>) -> bool {
+    now.is_none_or(|now| now.phase == TaskPhase::Running)
 }
 
 /// `GET …/stdout`: byte for byte.
@@ -118,8 +187,8 @@ pub async fn stdout(
     PathOf((id, index)): PathOf<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (_, record) = ended(&app, &id, &index).await?;
-    Ok(raw(record.stdout, &headers))
+    let (task, record) = ended(&app, &id, &index).await?;
+    raw(record.stdout, &format!("{task}.stdout"), &headers)
 }
 
 /// `GET …/stderr`: byte for byte.
@@ -131,20 +200,30 @@ pub async fn stderr(
     PathOf((id, index)): PathOf<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (_, record) = ended(&app, &id, &index).await?;
-    Ok(raw(record.stderr, &headers))
+    let (task, record) = ended(&app, &id, &index).await?;
+    raw(record.stderr, &format!("{task}.stderr"), &headers)
 }
 
-fn raw(bytes: Bytes, headers: &HeaderMap) -> Response {
-    let digest = Digest::of(&bytes);
-    with_type(blobs::bytes(bytes, headers, digest))
+fn raw(content: Bytes, name: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+    let digest = Digest::of(&content);
+    download(content, digest, name, headers)
 }
 
-fn with_type(mut response: Response) -> Response {
-    // Not a page, whatever a guest writes.
-    let kind = HeaderValue::from_static("application/octet-stream");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
+fn download(
+    content: Bytes,
+    digest: Digest,
+    name: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let download = Download {
+        content,
+        digest,
+        // Not a page, whatever a guest writes.
+        content_type: "application/octet-stream",
+        caching: "private, no-cache",
+        name,
+    };
+    download.answer(headers)
 }
 
 /// `GET …/artifacts/{path}`.
@@ -163,11 +242,8 @@ pub async fn artifact(
         .find(|artifact| artifact.path == path);
     let missing = || Problem::not_found(format!("the task brought back no file {path:?}"));
     let artifact = found.ok_or_else(missing)?;
-    Ok(with_type(blobs::bytes(
-        artifact.bytes,
-        &headers,
-        artifact.digest,
-    )))
+    let name = path.rsplit('/').next().unwrap_or(&path);
+    download(artifact.bytes, artifact.digest, name, &headers)
 }
 
 /// `GET …/trace`.
@@ -178,15 +254,15 @@ pub async fn trace(
     State(app): State<App>,
     PathOf((id, index)): PathOf<(String, String)>,
 ) -> Result<Json<api::Trace>, Problem> {
-    let (job, task) = find(&app, &id, &index).await?;
-    Ok(Json(
-        match app.store.jobs().task(task.job, task.index).await {
-            Some(record) => view::trace(task, record),
-            None => api::Trace {
-                task: task.to_string(),
-                state: view::open_task(task, &job, app.driver.job_load(job.id).await).state,
-                steps: Vec::new(),
-            },
-        },
-    ))
+    let (_, task) = find(&app, &id, &index).await?;
+    Ok(Json(match look_up(&app, task).await {
+        Now::Ended(record) => view::trace(task, record.state.as_str(), record.trace),
+        Now::Open(now) => {
+            let state = match is_running(now.as_ref()) {
+                true => "running",
+                false => "queued",
+            };
+            view::trace(task, state, now.map_or(Vec::new(), |now| now.steps))
+        }
+    }))
 }

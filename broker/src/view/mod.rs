@@ -10,8 +10,10 @@ use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{JobId, TaskId};
 
 use crate::clock::rfc3339;
-use crate::driver::JobLoad;
-use crate::store::{ArtifactRecord, BlobMeta, JobRecord, TaskRecord, TaskState, VariantRecord};
+use crate::driver::{JobLoad, OpenTask};
+use crate::store::{
+    ArtifactRecord, BlobMeta, JobRecord, TaskRecord, TaskState, TraceStep, VariantRecord,
+};
 
 /// Bytes of stdout and stderr, each, that are part of a result.
 const OUTPUT_SHOWN_MAX: usize = 256 * 1024;
@@ -233,19 +235,13 @@ fn escaped(path: &str) -> String {
     url
 }
 
-/// A task that hasn't ended. Which of a job's open tasks are running is known
-/// only as far as all or none of them are.
-pub fn open_task(id: TaskId, record: &JobRecord, load: Option<JobLoad>) -> api::Task {
-    let open = open_tasks(record, load);
-    let state = if open.queued == 0 && open.running > 0 {
-        "running"
-    } else {
-        "queued"
-    };
+/// A task that hasn't ended; `running` is whether it has a live attempt.
+pub fn open_task(id: TaskId, running: bool, now: Option<OpenTask>) -> api::Task {
+    let provider = now.as_ref().and_then(|now| now.provider.clone());
     api::Task {
         task: id.to_string(),
         index: id.index,
-        state: state.to_owned(),
+        state: if running { "running" } else { "queued" }.to_owned(),
         exit_code: None,
         reason: None,
         stdout: None,
@@ -256,18 +252,21 @@ pub fn open_task(id: TaskId, record: &JobRecord, load: Option<JobLoad>) -> api::
         stderr_url: None,
         artifacts: Vec::new(),
         variants: Vec::new(),
-        provider: None,
-        attempts: 0,
+        provider: provider.map(|provider| api::Provider {
+            id: provider.id,
+            name: provider.name,
+            kind: provider.kind,
+        }),
+        attempts: now.map_or(0, |now| now.attempts),
         timing: None,
     }
 }
 
-/// What happened to a task that has ended.
-pub fn trace(id: TaskId, record: TaskRecord) -> api::Trace {
-    let mut steps = record.trace;
+/// What happened to a task until now.
+pub fn trace(id: TaskId, state: &str, mut steps: Vec<TraceStep>) -> api::Trace {
     steps.sort_by(|left, right| left.at_ms.total_cmp(&right.at_ms));
     let first_ms = steps.first().map_or(0.0, |step| step.at_ms);
-    let step = |step: crate::store::TraceStep| api::TraceStep {
+    let step = |step: TraceStep| api::TraceStep {
         at: rfc3339(step.at_ms as u64),
         after_ms: to_micros(step.at_ms - first_ms),
         step: step.step,
@@ -277,7 +276,7 @@ pub fn trace(id: TaskId, record: TaskRecord) -> api::Trace {
     };
     api::Trace {
         task: id.to_string(),
-        state: record.state.as_str().to_owned(),
+        state: state.to_owned(),
         steps: steps.into_iter().map(step).collect(),
     }
 }

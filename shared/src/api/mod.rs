@@ -255,7 +255,7 @@ pub struct Trace {
     pub task: String,
     /// `queued`, `running`, or how it ended.
     pub state: String,
-    /// In the order of their time; none as long as the task hasn't ended.
+    /// In the order of their time; of a task that hasn't ended, those until now.
     pub steps: Vec<TraceStep>,
 }
 
