@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`load`]: the load generator: closed and open loop, each reply checked.
 //! - [`floors`]: parts of the way alone, each in a process of its own.
+//! - [`swarm`]: many simulated providers, for the cost of a pool's size.
 //! - [`suite`]: cases in interleaved rounds, each against its floor.
 //! - [`report`]: table, readings as JSON, chart.
 
@@ -10,6 +11,7 @@ mod floors;
 mod load;
 mod report;
 mod suite;
+mod swarm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 use floors::Floor;
 use load::{Expect, Span, Target};
 use suite::Effort;
+use swarm::Swarm;
 
 /// Measures a pool: how many tasks a second, how long each takes, what that
 /// costs; and the same for parts of the way alone, in the same minutes, so that
@@ -37,6 +40,8 @@ enum Command {
     Suite(SuiteArguments),
     /// Sends one request again and again to any address.
     Load(LoadArguments),
+    /// Joins a broker as many simulated providers, which answer each task at once.
+    Swarm(Swarm),
     /// Is one of the floors (the suite starts them).
     #[command(subcommand, hide = true)]
     Floor(Floor),
@@ -47,7 +52,7 @@ struct SuiteArguments {
     /// Fewer cases, shorter: under three minutes.
     #[arg(long)]
     quick: bool,
-    /// Only these groups: run, jobs, durable, tab, earlier.
+    /// Only these groups: run, jobs, durable, tab, earlier, scale-1 to scale-5000.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Rounds [default: 5; quick: 3].
@@ -99,6 +104,7 @@ fn main() -> ExitCode {
                 match cli.command {
                     Command::Suite(arguments) => run_suite(&arguments).await,
                     Command::Load(arguments) => run_load(&arguments).await,
+                    Command::Swarm(swarm) => swarm::run(swarm).await,
                     Command::Floor(floor) => floors::run(floor).await,
                 }
             })

@@ -100,7 +100,11 @@ pub(crate) async fn there_and_back(
     Ok(took)
 }
 
-fn socket() -> anyhow::Result<std::net::UdpSocket> {
+/// A UDP socket with buffers that hold a burst.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn socket() -> anyhow::Result<std::net::UdpSocket> {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").context("no UDP port")?;
     rustix::net::sockopt::set_socket_recv_buffer_size(&socket, SOCKET_BYTES)?;
     rustix::net::sockopt::set_socket_send_buffer_size(&socket, SOCKET_BYTES)?;

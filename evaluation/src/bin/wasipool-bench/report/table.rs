@@ -44,23 +44,26 @@ fn line(outcome: &Outcome, width: usize) -> String {
         (Some(goal), _) => format!("{} NOT reached", figure(goal)),
         (None, _) => String::new(),
     };
-    let cpu = format!(
+    // What has no requests has no response times and costs nothing for each.
+    let timed = median(|r| r.p50_ms) > 0.0;
+    let only = |text: String| if timed { text } else { String::new() };
+    let cpu = only(format!(
         "{:.1} + {:.1}",
         median(|r| r.broker_cpu_us),
         median(|r| r.provider_cpu_us)
-    );
-    let peak = format!(
+    ));
+    let peak = only(format!(
         "{:.0}, {:.0}",
         median(|r| r.broker_peak as f64) / 1e6,
         median(|r| r.provider_peak as f64) / 1e6
-    );
+    ));
     format!(
-        "{:width$}  {:>10} {:8} {:>8.2} {:>8.2}  {ratio:>17}  {cpu:>15}  {peak:>12}  {goal}",
+        "{:width$}  {:>10} {:8} {:>8} {:>8}  {ratio:>17}  {cpu:>15}  {peak:>12}  {goal}",
         outcome.name,
         figure(median(|r| r.value)),
         outcome.unit,
-        median(|r| r.p50_ms),
-        median(|r| r.p99_ms),
+        only(format!("{:.2}", median(|r| r.p50_ms))),
+        only(format!("{:.2}", median(|r| r.p99_ms))),
     )
 }
 

@@ -48,6 +48,15 @@ pub(crate) enum Better {
     Less,
 }
 
+/// Sizes of simulated pools.
+const SCALES: [(&str, usize); 5] = [
+    ("scale-1", 1),
+    ("scale-10", 10),
+    ("scale-100", 100),
+    ("scale-1000", 1_000),
+    ("scale-5000", 5_000),
+];
+
 const RATE: &str = "tasks/s";
 const SPEED: &str = "MB/s";
 const TIME: &str = "ms";
@@ -120,7 +129,13 @@ impl Floor {
 
 /// All groups, in the order in which they run.
 pub(crate) fn groups() -> Vec<Group> {
-    vec![run(), jobs(), durable(), tab(), earlier()]
+    let mut groups = vec![run(), jobs(), durable(), tab(), earlier()];
+    groups.extend(
+        SCALES
+            .iter()
+            .map(|(name, providers)| scale(name, *providers)),
+    );
+    groups
 }
 
 const NATIVE: Setup = Setup {
@@ -273,6 +288,52 @@ fn earlier() -> Group {
     Group {
         name: "earlier",
         setup: NATIVE,
+        guests: &["noop"],
+        cases,
+    }
+}
+
+/// The broker with simulated providers: what its size costs a pool.
+fn scale(name: &'static str, providers: usize) -> Group {
+    let run = Case::more(
+        "/v1/run no-op, 64 at a time",
+        RATE,
+        Load::Run { connections: 64 },
+        Floor::Http { connections: 64 },
+    );
+    let without_floor = |name: &str, unit, better, load| Case {
+        floor: None,
+        unit,
+        better,
+        ..Case::more(name, unit, load, Floor::Wasm)
+    };
+    let load = Load::Jobs {
+        tasks: 10_000,
+        at_a_time: 1,
+    };
+    let memory = Load::SessionMemory { providers };
+    // Of a few sessions these say nothing: what is measured is everything else.
+    let when = |many: bool, goal| many.then_some(goal);
+    let cases = vec![
+        Case {
+            goal: when(providers >= 1_000, 80.0),
+            ..without_floor("memory for a session", "kB", Better::Less, memory)
+        },
+        Case {
+            goal: when(providers >= 1_000, 800.0),
+            ..without_floor("joins", "joins/s", Better::More, Load::Joins)
+        },
+        Case {
+            goal: when(providers >= 5_000, 6.0),
+            ..without_floor("idle, % of a processor", "%", Better::Less, Load::Idle)
+        },
+        run,
+        without_floor("jobs of 10000 no-ops", RATE, Better::More, load),
+    ];
+    let provider = ProviderKind::Swarm(providers);
+    Group {
+        name,
+        setup: Setup { provider, ..NATIVE },
         guests: &["noop"],
         cases,
     }

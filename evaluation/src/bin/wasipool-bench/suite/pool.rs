@@ -11,6 +11,8 @@ use wasipool_evaluation::client::Client;
 use wasipool_evaluation::process::Process;
 use wasipool_evaluation::{programs, usage};
 
+use crate::swarm;
+
 /// Until a program is ready.
 const START: Duration = Duration::from_secs(60);
 
@@ -32,6 +34,8 @@ pub(crate) enum ProviderKind {
     Native,
     /// A tab of a headless Chromium.
     Tab,
+    /// So many simulated providers that answer at once.
+    Swarm(usize),
 }
 
 /// A running pool, all of which ends when it is dropped.
@@ -39,6 +43,10 @@ pub(crate) enum ProviderKind {
 pub(crate) struct Pool {
     /// Its API.
     pub(crate) client: Client,
+    /// How fast a swarm joined.
+    pub(crate) joins_per_second: f64,
+    /// By how much the broker's memory grew as all joined, in bytes.
+    pub(crate) joined_bytes: u64,
     broker: Process,
     provider: Process,
     // The last field: the folder goes when nobody writes to it any more.
@@ -85,8 +93,16 @@ impl Pool {
         let command = match setup.provider {
             ProviderKind::Native => daemon(base, &slots, &folder.path().join("cache"))?,
             ProviderKind::Tab => tab(base, &slots, &folder.path().join("profile"))?,
+            ProviderKind::Swarm(providers) => simulated(base, &slots, providers)?,
         };
-        let provider = Process::start("provider", command, folder.path())?;
+        let alone = broker.usage()?.resident_bytes;
+        let mut provider = Process::start("provider", command, folder.path())?;
+        let joins_per_second = match setup.provider {
+            ProviderKind::Swarm(_) => {
+                provider.line(swarm::READY, START).await?[swarm::READY.len()..].parse()?
+            }
+            _ => 0.0,
+        };
         let joined = |providers: &[wasipool_evaluation::model::Provider]| {
             providers.iter().any(|one| one.slots > 0).then_some(())
         };
@@ -94,6 +110,8 @@ impl Pool {
             .providers_until("the provider is connected", START, joined)
             .await?;
         Ok(Self {
+            joins_per_second,
+            joined_bytes: broker.usage()?.resident_bytes.saturating_sub(alone),
             client,
             broker,
             provider,
@@ -150,5 +168,11 @@ fn tab(base: &str, slots: &str, profile: &Path) -> anyhow::Result<Command> {
     command.args(programs::BROWSER_FLAGS);
     command.arg(format!("--user-data-dir={}", profile.display()));
     command.arg(format!("{base}/join?autostart=1&slots={slots}&name=tab"));
+    Ok(command)
+}
+
+fn simulated(base: &str, slots: &str, providers: usize) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["swarm", base, &providers.to_string(), "--slots", slots]);
     Ok(command)
 }

@@ -30,6 +30,12 @@ pub(crate) enum Load {
     Bytes { bytes: usize },
     /// A guest that computes; its own run time counts, not the way there.
     Computing { arguments: &'static [&'static str] },
+    /// Nothing, for a while: what the sessions alone cost, in percent of one processor.
+    Idle,
+    /// Memory of the broker for each session, in kB.
+    SessionMemory { providers: usize },
+    /// How fast the providers joined.
+    Joins,
     /// A no-op by one of the earlier system's interfaces, so many at a time.
     Earlier { api: Api, connections: usize },
 }
@@ -153,6 +159,16 @@ impl Load {
                 Ok(reading)
             }
             Self::Computing { arguments } => computing(pool, arguments, time).await,
+            Self::Idle => {
+                let before = pool.used()?.broker_cpu_us;
+                tokio::time::sleep(time).await;
+                let busy_us = pool.used()?.broker_cpu_us - before;
+                Ok(alone(busy_us / 1e4 / time.as_secs_f64()))
+            }
+            Self::SessionMemory { providers } => {
+                Ok(alone(pool.joined_bytes as f64 / 1e3 / *providers as f64))
+            }
+            Self::Joins => Ok(alone(pool.joins_per_second)),
             Self::Earlier { api, connections } => {
                 let target = api.target(base);
                 load::closed(&target, *connections, warm).await?;
@@ -162,6 +178,13 @@ impl Load {
                 .await
             }
         }
+    }
+}
+
+fn alone(value: f64) -> Reading {
+    Reading {
+        value,
+        ..Reading::default()
     }
 }
 
