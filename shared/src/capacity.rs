@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where a provider runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderKind {
     /// A daemon.

@@ -9,6 +9,7 @@ use sha2::Digest as _;
 /// The SHA-256 digest (FIPS 180-4) of a blob's bytes; shown as
 /// `sha256:<64 hex digits>`, on the wire 32 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
 pub struct Digest(pub [u8; 32]);
 
 /// Text that is not a digest.

@@ -22,6 +22,7 @@ macro_rules! ulid_id {
         /// milliseconds and 80 random bits, so that names sort by age. Shown as
         /// 26 lower-case characters; on the wire a `u128` (varint).
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[cfg_attr(test, derive(ts_rs::TS), ts(type = "string"))]
         pub struct $name(pub u128);
 
         impl $name {

@@ -127,6 +127,11 @@ fn find(path: &str) -> Option<(&'static Asset, bool)> {
             None => (path.trim_start_matches('/'), false),
         },
     };
+    // `/jobs/<id>`: one page for all, which reads its address.
+    let job = path
+        .strip_prefix("/jobs/")
+        .is_some_and(|id| !id.is_empty() && !id.contains('/'));
+    let name = if job { "job.html" } else { name };
     ASSETS.get(name).map(|asset| (asset, fixed))
 }
 
@@ -250,6 +255,15 @@ mod tests {
         assert_eq!(cached("/~0123/style.css").await, None, "of another version");
         let page = String::from_utf8(body(get("/", &[]).await.unwrap()).await).unwrap();
         assert!(page.contains(&format!("\"/~{}/style.css\"", built::VERSION)));
+    }
+
+    #[tokio::test]
+    async fn each_job_has_the_same_page() {
+        let page = get("/jobs/01k", &[]).await.unwrap();
+        assert_eq!(page.headers()[header::CONTENT_TYPE], content_type("x.html"));
+        for path in ["/jobs/", "/jobs/01k/tasks"] {
+            assert!(get(path, &[]).await.is_err(), "{path}");
+        }
     }
 
     #[tokio::test]

@@ -164,3 +164,17 @@ pub struct TraceStep {
     /// Further words.
     pub detail: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use wasipool_shared::api::TASK_STATES;
+
+    use super::*;
+
+    #[test]
+    fn the_api_lists_every_state() {
+        let names: Vec<_> = TaskState::ALL.iter().map(|state| state.as_str()).collect();
+        assert_eq!(["queued", "running"].as_slice(), &TASK_STATES[..2]);
+        assert_eq!(names, &TASK_STATES[2..]);
+    }
+}

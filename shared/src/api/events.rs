@@ -9,6 +9,7 @@ use crate::ids::{JobId, ProviderId};
 
 /// `event: stats`: at most once a second, when something has changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StatsEvent {
     /// What `/v1/stats` says.
     #[serde(flatten)]
@@ -19,6 +20,7 @@ pub struct StatsEvent {
 
 /// `event: providers`: at most every 500 ms, when something has changed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ProvidersEvent {
     /// `changed` is the whole pool: whatever was known before is forgotten.
     pub all: bool,
@@ -32,6 +34,7 @@ pub struct ProvidersEvent {
 
 /// `event: jobs`: at most every 500 ms, when something has changed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobsEvent {
     /// `changed` holds the newest jobs: whatever was known before is forgotten.
     pub all: bool,
@@ -43,6 +46,7 @@ pub struct JobsEvent {
 
 /// `event: tasks` of a job.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TasksEvent {
     /// The first of the events that tell the states of all tasks: whatever was
     /// known before is forgotten.
@@ -54,4 +58,5 @@ pub struct TasksEvent {
 /// `[from_index, count, "state"]`: that many tasks from that index on are in that
 /// state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TaskRun(pub u32, pub u32, pub Cow<'static, str>);

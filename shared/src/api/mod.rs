@@ -13,12 +13,31 @@ use crate::ids::{JobId, ProviderId};
 pub mod events;
 mod pool;
 mod size;
+mod states;
+#[cfg(test)]
+mod typescript;
 
 pub use pool::{PoolProvider, Stats};
 pub use size::{ParseSizeError, parse_size};
+pub use states::{JOB_STATES, PROVIDER_STATES, TASK_STATES};
+
+/// Why a request was refused (RFC 9457). Some have further members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Problem {
+    /// The same for each problem of this code, in words.
+    pub title: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// What programs go by; stable.
+    pub code: String,
+    /// What happened, to which thing, and what to do.
+    pub detail: String,
+}
 
 /// Part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Page<T> {
     /// What is in this part.
     pub items: Vec<T>,
@@ -28,6 +47,7 @@ pub struct Page<T> {
 
 /// A stored blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Blob {
     /// The name that it was asked for by.
     pub name: Option<String>,
@@ -45,6 +65,7 @@ pub struct Blob {
 
 /// What a module needs and offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Module {
     /// `module.name` of each import.
     pub imports: Vec<String>,
@@ -58,6 +79,7 @@ pub struct Module {
 
 /// The size of a linear memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Memory {
     /// Pages of 64 KiB at the start.
     pub min_pages: u64,
@@ -67,18 +89,21 @@ pub struct Memory {
 
 /// A job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Job {
     /// Its name here.
     pub id: JobId,
     /// What its owner calls it.
     pub name: Option<String>,
     /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
+    #[cfg_attr(test, ts(type = "JobStateName"))]
     pub state: String,
     /// What it runs.
     pub module: JobModule,
     /// How many tasks it has.
     pub tasks: u32,
     /// How many of them are in which state.
+    #[cfg_attr(test, ts(type = "Partial<Record<TaskStateName, number>>"))]
     pub counts: BTreeMap<String, u32>,
     /// The part of the tasks that has ended, 0 to 1.
     pub progress: f64,
@@ -106,6 +131,7 @@ pub struct Job {
 
 /// What a job runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct JobModule {
     /// As the owner named it.
     #[serde(rename = "ref")]
@@ -116,12 +142,14 @@ pub struct JobModule {
 
 /// A task and, once it has ended, its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Task {
     /// `<job>.<index>`.
     pub task: String,
     /// Its place in its job, from 0.
     pub index: u32,
     /// `queued`, `running`, or how it ended.
+    #[cfg_attr(test, ts(type = "TaskStateName"))]
     pub state: String,
     /// What the guest returned, if it came that far.
     pub exit_code: Option<u32>,
@@ -161,6 +189,7 @@ pub struct Task {
 
 /// A file that came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Artifact {
     /// Its path below `/`, without a leading slash.
     pub path: String,
@@ -174,6 +203,7 @@ pub struct Artifact {
 
 /// One of several results that differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Variant {
     /// Digest of outcome, stdout, stderr and artifacts together: equal ones are
     /// the same result.
@@ -213,6 +243,7 @@ pub struct Variant {
 
 /// A file that came back with one of several results that differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct VariantArtifact {
     /// Its path below `/`, without a leading slash.
     pub path: String,
@@ -224,6 +255,7 @@ pub struct VariantArtifact {
 
 /// Who ran a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Provider {
     /// Its name for that session.
     pub id: ProviderId,
@@ -235,6 +267,7 @@ pub struct Provider {
 
 /// Where a task's time went, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Timing {
     /// Until it was sent to the provider that ran it in the end.
     pub queued_ms: f64,
@@ -250,10 +283,12 @@ pub struct Timing {
 
 /// What happened to a task, step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Trace {
     /// `<job>.<index>`.
     pub task: String,
     /// `queued`, `running`, or how it ended.
+    #[cfg_attr(test, ts(type = "TaskStateName"))]
     pub state: String,
     /// In the order of their time; of a task that hasn't ended, those until now.
     pub steps: Vec<TraceStep>,
@@ -261,6 +296,7 @@ pub struct Trace {
 
 /// One thing that happened to a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct TraceStep {
     /// When (RFC 3339, UTC).
     pub at: String,
@@ -278,6 +314,7 @@ pub struct TraceStep {
 
 /// How the transport is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Transport {
     /// Where the WebTransport session is opened.
     pub url: String,
@@ -289,6 +326,7 @@ pub struct Transport {
 
 /// The hash of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CertificateHash {
     /// `sha-256`.
     pub algorithm: String,
@@ -298,6 +336,7 @@ pub struct CertificateHash {
 
 /// What lets one provider in, once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Ticket {
     /// What the provider's hello must hold.
     pub ticket: String,

@@ -7,6 +7,7 @@ use crate::ids::ProviderId;
 
 /// A connected provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct PoolProvider {
     /// Its name for this session.
     pub id: ProviderId,
@@ -17,6 +18,7 @@ pub struct PoolProvider {
     /// Program and version, or the browser's.
     pub agent: String,
     /// `ready`, `paused`, `draining` or `cooled-down`.
+    #[cfg_attr(test, ts(type = "ProviderStateName"))]
     pub state: String,
     /// Tasks that can run there at the same time.
     pub slots: u16,
@@ -44,6 +46,7 @@ pub struct PoolProvider {
 
 /// What the broker does as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Stats {
     /// Connected providers.
     pub providers: u64,

@@ -1,0 +1,106 @@
+// @ts-check
+// One task: how it ended, what it wrote, what it brought back, where its time went.
+
+/** @import { Artifact, Task, Trace } from '../types/api' */
+
+import { ask } from './api.js';
+import { outputView, saves } from './output.js';
+import { inWords } from './states.js';
+import { byId, bytes, duration, element, number, setText } from './text.js';
+import { waterfall } from './waterfall.js';
+
+const LOOKS = /** @type {Record<string, string>} */ ({ queued: '', running: 'busy', succeeded: 'good', cancelled: 'warn' });
+
+export class TaskPanel {
+  #job;
+  #index = -1;
+
+  /** @param {string} job its id */
+  constructor(job) {
+    this.#job = job;
+  }
+
+  /** The task that is shown, or -1. */
+  get index() {
+    return this.#index;
+  }
+
+  /** @param {number} index */
+  async show(index) {
+    this.#index = index;
+    const path = `/v1/jobs/${this.#job}/tasks/${index}`;
+    setText(byId('task-title'), `Task ${number(index)}`);
+    try {
+      const [task, trace] = await Promise.all([
+        /** @type {Promise<Task>} */ (ask(path)), /** @type {Promise<Trace>} */ (ask(`${path}/trace`)),
+      ]);
+      const outputs = await this.#outputs(task, path);
+      // Another one may have been chosen meanwhile.
+      if (this.#index === index) this.#fill(task, trace, outputs);
+    } catch (error) {
+      if (this.#index !== index) return;
+      byId('task-shown').hidden = true;
+      byId('task-none').hidden = false;
+      setText(byId('task-none'), `It can’t be shown: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  /** @param {Task} task @param {string} path */
+  async #outputs(task, path) {
+    if (!task.timing) return [];
+    const name = (/** @type {string} */ what) => `${task.task}.${what}.txt`;
+    const parts = await Promise.all([
+      outputView('stdout', { text: task.stdout, base64: task.stdout_base64, url: task.stdout_url }, `${path}/stdout`, name('stdout')),
+      outputView('stderr', { text: task.stderr, base64: task.stderr_base64, url: task.stderr_url }, `${path}/stderr`, name('stderr')),
+    ]);
+    return parts.flat();
+  }
+
+  /** @param {Task} task @param {Trace} trace @param {HTMLElement[]} outputs */
+  #fill(task, trace, outputs) {
+    byId('task-none').hidden = true;
+    byId('task-shown').hidden = false;
+    const state = byId('task-state');
+    setText(state, inWords(task.state));
+    state.className = `tag ${LOOKS[task.state] ?? 'bad'}`;
+    const reason = byId('task-reason');
+    reason.hidden = !task.reason;
+    setText(reason, task.reason ?? '');
+
+    byId('task-facts').replaceChildren(...facts(task).flatMap(([name, value]) => [
+      element('dt', '', name), element('dd', '', value),
+    ]));
+    const names = new Map(task.provider ? [[task.provider.id, task.provider.name]] : []);
+    const steps = trace.steps.length > 0
+      ? waterfall(trace, names)
+      : element('p', 'soft small', 'Known once it has ended.');
+    byId('waterfall').replaceChildren(steps);
+    byId('outputs').replaceChildren(...outputs);
+    byId('artifacts').hidden = task.artifacts.length === 0;
+    byId('artifact-list').replaceChildren(...task.artifacts.map(artifactRow));
+  }
+}
+
+/** @param {Task} task @returns {[string, string][]} */
+function facts(task) {
+  /** @type {[string, string][]} */
+  const found = [];
+  if (task.exit_code !== null) found.push(['Exit code', String(task.exit_code)]);
+  if (task.provider) found.push(['Ran at', `${task.provider.name} (${task.provider.kind})`]);
+  if (task.attempts > 0) found.push(['Attempts', number(task.attempts)]);
+  if (task.timing) {
+    found.push(['Run time', duration(task.timing.run_ms)]);
+    found.push(['In all', duration(task.timing.total_ms)]);
+  }
+  return found;
+}
+
+/** @param {Artifact} artifact */
+function artifactRow(artifact) {
+  const name = artifact.path.split('/').at(-1) ?? artifact.path;
+  const link = element('a', '', artifact.path);
+  saves(link, artifact.url, name);
+  const row = element('li', 'file', link, element('span', 'soft', bytes(artifact.size)));
+  row.title = artifact.digest;
+  return row;
+}
