@@ -12,6 +12,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use wasipool_shared::limits;
 
+use crate::store::Keep;
+
 /// One broker for a pool of providers that run WebAssembly: native daemons and
 /// browser tabs.
 #[derive(Debug, Clone, Parser)]
@@ -61,8 +63,8 @@ pub struct Config {
     )]
     pub origins: Vec<String>,
 
-    /// Folder where blobs are kept; jobs live in memory in this version and end
-    /// with the broker
+    /// Folder where jobs, results and blobs are kept: what was accepted survives
+    /// whatever happens to the broker
     #[arg(
         long,
         env = "WASIPOOL_DATA",
@@ -74,6 +76,21 @@ pub struct Config {
     /// Keep everything in memory (also what happens without --data)
     #[arg(long, env = "WASIPOOL_EPHEMERAL", help_heading = "State")]
     pub ephemeral: bool,
+    /// How long jobs and their results are kept when they have ended, e.g. 12h,
+    /// 7d
+    #[arg(
+        long,
+        env = "WASIPOOL_KEEP_JOBS",
+        value_name = "TIME",
+        default_value = "7d",
+        value_parser = duration,
+        help_heading = "State"
+    )]
+    pub keep_jobs: Duration,
+    /// Bytes of results that are kept: beyond, the oldest jobs that have ended
+    /// are forgotten [default: 16GiB; 2GiB in memory]
+    #[arg(long, env = "WASIPOOL_KEEP_BYTES", value_name = "SIZE", value_parser = size, help_heading = "State")]
+    pub keep_bytes: Option<u64>,
 
     /// Certificate chain for the transport, in PEM; without it the broker makes
     /// a short-lived one and announces its hash
@@ -233,6 +250,19 @@ impl Config {
         Ok(config)
     }
 
+    /// Which jobs are kept when they have ended.
+    #[must_use]
+    pub fn keep(&self) -> Keep {
+        let bytes = match self.data {
+            Some(_) => limits::KEPT_BYTES_MAX,
+            None => limits::KEPT_BYTES_MAX_IN_MEMORY,
+        };
+        Keep {
+            time: Some(self.keep_jobs),
+            bytes: self.keep_bytes.unwrap_or(bytes),
+        }
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let closed = self.submit_tokens.is_some() && self.provide_tokens.is_some();
         if closed || self.insecure_open {
@@ -342,6 +372,15 @@ mod tests {
         assert_eq!(config.blob_max, limits::BLOB_BYTES_MAX);
         assert_eq!(config.stored_max, limits::STORED_BYTES_MAX);
         assert_eq!(config.request_max, limits::REQUEST_JSON_BYTES_MAX as u64);
+        let keep = |args: &[&str]| {
+            let keep = load(args).unwrap().keep();
+            (keep.time.map(|time| time.as_secs()), keep.bytes)
+        };
+        let week = Some(7 * 24 * 3_600);
+        assert_eq!(keep(&["--ephemeral"]), (week, 2 * limits::GIB));
+        assert_eq!(keep(&["--data=x"]), (week, 16 * limits::GIB));
+        let args = ["--data=x", "--keep-jobs=90m", "--keep-bytes=5MiB"];
+        assert_eq!(keep(&args), (Some(5_400), 5 * limits::MIB));
     }
 
     #[test]

@@ -56,20 +56,22 @@ pub async fn serve(
         folder: config.data.clone(),
         stored_bytes_max: config.stored_max,
         blob_bytes_max: config.blob_max,
-        ..StoreSettings::default()
+        keep: config.keep(),
     };
     let store = Store::open(settings)
         .await
         .context("the data folder can't be used")?;
-    if config.data.is_some() {
-        tracing::warn!("blobs are kept; jobs and results live in memory and end with this process");
-    }
+    let cleaner = {
+        let store = store.clone();
+        tokio::spawn(async move { store.keep_clean().await })
+    };
     let (driver, handle) = Driver::new(
         crate::core::Config::default(),
         config.queued_tasks_max,
         store.clone(),
         clock,
     );
+    let kept = store.clone();
     let driver = tokio::spawn(driver.run());
     let listener = tokio::net::TcpListener::bind(config.http)
         .await
@@ -127,5 +129,10 @@ pub async fn serve(
     // What still runs has been told; nobody is waited for long.
     let _ = tokio::time::timeout(STOP, transport).await;
     driver.abort();
+    cleaner.abort();
+    // What has ended need not run again; what isn't stored by then will.
+    if tokio::time::timeout(STOP, kept.flush()).await.is_err() {
+        tracing::warn!("not all results could be stored: their tasks run again");
+    }
     Ok(())
 }

@@ -85,6 +85,11 @@ pub const SESSION_IDLE_MS: u64 = 15_000;
 /// Streams of server-sent events that are open at a time.
 pub const EVENT_STREAMS_MAX: usize = 1_024;
 
+/// Bytes of results that are kept of jobs that have ended.
+pub const KEPT_BYTES_MAX: u64 = 16 * GIB;
+/// The same where all is kept in memory.
+pub const KEPT_BYTES_MAX_IN_MEMORY: u64 = 2 * GIB;
+
 /// 2^20 bytes.
 pub const MIB: u64 = 1024 * 1024;
 /// 2^30 bytes.

@@ -15,11 +15,11 @@ use super::states::{PhasePage, TaskPhase};
 use super::view::{JobLoad, OpenTask};
 use super::watch::PoolUpdate;
 use crate::clock::Clock;
-use crate::store::{Store, TaskRecord};
+use crate::store::{Store, StoreError, TaskRecord};
 use crate::transport::outbox::Outbox;
 
 /// Why a job isn't accepted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// As many tasks wait or run as the broker allows.
     #[error("the queue holds {waiting} tasks, {limit} are allowed")]
@@ -34,7 +34,7 @@ pub enum SubmitError {
     Stopped,
     /// The job couldn't be stored.
     #[error("the job couldn't be stored: {0}")]
-    Store(String),
+    Store(#[from] StoreError),
 }
 
 /// Commands that wait for the driver; senders wait when it is full.
@@ -183,6 +183,11 @@ impl Waiting {
         Ok(())
     }
 
+    /// Counts tasks in that were accepted before this process began.
+    pub(super) fn add(&self, tasks: u64) {
+        self.tasks.fetch_add(tasks, Ordering::Relaxed);
+    }
+
     pub(super) fn release(&self, tasks: u64) {
         self.tasks.fetch_sub(tasks, Ordering::Relaxed);
     }
@@ -196,10 +201,18 @@ impl Handle {
     pub async fn submit(&self, new: NewJob) -> Result<JobId, SubmitError> {
         let tasks = u64::from(new.tasks.len());
         self.waiting.reserve(tasks)?;
+        let handle = self.clone();
+        // On its own: a client that goes away in between must not leave a job
+        // that is stored and never run.
+        let stored = tokio::spawn(async move { handle.store_and_run(new).await });
+        stored.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    async fn store_and_run(self, new: NewJob) -> Result<JobId, SubmitError> {
         let job = self.clock.job_id();
         if let Err(error) = self.store.insert_job(job, &new).await {
-            self.waiting.release(tasks);
-            return Err(SubmitError::Store(error.to_string()));
+            self.waiting.release(u64::from(new.tasks.len()));
+            return Err(error.into());
         }
         let command = Command::Submit {
             job,
@@ -240,14 +253,18 @@ impl Handle {
         Ok((job, record))
     }
 
-    /// Cancels a job; false if it is unknown or has ended.
+    /// Cancels a job, which is known after a restart too; false if it is unknown
+    /// or has ended.
     pub async fn cancel(&self, job: JobId) -> bool {
-        self.ask(|reply| Command::Cancel {
+        let cancelled = self.ask(|reply| Command::Cancel {
             job,
             reply: Some(reply),
-        })
-        .await
-        .unwrap_or(false)
+        });
+        let cancelled = cancelled.await.unwrap_or(false);
+        if cancelled && let Err(error) = self.store.cancel_job(job).await {
+            tracing::warn!(%job, %error, "that a job was cancelled isn't stored");
+        }
+        cancelled
     }
 
     /// The pool as it is now.

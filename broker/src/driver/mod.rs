@@ -10,6 +10,8 @@
 //! - [`mod@run`]: the loop.
 //! - [`live`]: what the driver keeps of jobs that haven't ended.
 //! - [`new_job`]: a job as it is submitted.
+//! - `record`: what is stored of how a task ended.
+//! - `spec`: what the core is told of a job.
 //! - [`states`]: what each task of such a job does.
 //! - [`watch`], [`feed`]: what has changed, for those who watch.
 //! - [`view`]: what the API shows of pool and driver.
@@ -21,6 +23,7 @@ mod live;
 pub mod new_job;
 mod record;
 pub mod run;
+mod spec;
 pub mod states;
 pub mod view;
 pub mod watch;

@@ -123,6 +123,18 @@ pub struct NewJob {
 }
 
 impl NewJob {
+    /// All blobs that running it needs; some may be named more than once.
+    #[must_use]
+    pub fn blobs(&self) -> Vec<Digest> {
+        let mut digests = vec![self.module.digest];
+        let mut add = |spec: &TaskSpec| digests.extend(spec.blobs().map(|blob| blob.digest));
+        match &self.tasks {
+            Tasks::Count { spec, .. } => add(spec),
+            Tasks::Each(specs) => specs.iter().for_each(|spec| add(spec)),
+        }
+        digests
+    }
+
     /// What providers are told that they run: the job's name, or how it refers
     /// to its module; of at most [`LABEL_BYTES_MAX`] bytes.
     #[must_use]

@@ -12,12 +12,12 @@ use wasipool_shared::wire::message::{Assignment, ToProvider};
 use super::feeds::Feeds;
 use super::handle::{COMMANDS_MAX, Command, Finished, Handle, Joined, Waiting};
 use super::live::{Label, LiveJob, LiveProvider, Tries, Try, TryEnd};
-use super::record;
 use super::states::{TaskPhase, TaskPhases};
 use super::watch::PoolWatch;
+use super::{record, spec};
 use crate::clock::Clock;
-use crate::core::{Config, Core, Effect, End, Event, JobSpec, Verdict};
-use crate::store::{Store, TaskRecord};
+use crate::core::{Config, Core, Effect, End, Event, Resumed, Verdict};
+use crate::store::{Resumable, Store, TaskRecord};
 
 /// Commands that are handled before results are written and timers looked at.
 const BATCH: usize = 1_024;
@@ -28,7 +28,7 @@ const MODULES_SHOWN: usize = 16;
 #[derive(Debug)]
 pub struct Driver {
     commands: mpsc::Receiver<Command>,
-    store: Store,
+    pub(super) store: Store,
     pub(super) clock: Clock,
     waiting: Waiting,
     pub(super) core: Core,
@@ -81,6 +81,10 @@ impl Driver {
 
     /// Runs until every handle is gone.
     pub async fn run(mut self) {
+        for job in self.store.take_resumable() {
+            self.resume(job);
+        }
+        self.write_results().await;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let deadline = self.core.next_deadline_ms();
@@ -210,20 +214,7 @@ impl Driver {
         new: Box<super::NewJob>,
         reply: Option<tokio::sync::oneshot::Sender<TaskRecord>>,
     ) {
-        let mut requires = new.requires;
-        requires.features = requires.features.union(new.module.features);
-        let spec = JobSpec {
-            tasks: new.tasks.len(),
-            priority: new.priority,
-            owner: new.owner,
-            retries: new.retries,
-            quorum: new.quorum,
-            module: new.module.digest,
-            memory_bytes: new.tasks.memory_bytes(),
-            requires,
-            placement_timeout_ms: new.placement_timeout_ms,
-            resumed: None,
-        };
+        let spec = spec::of(&new, None);
         let created_ms = self.clock.precise_ms();
         let alone = reply.is_some();
         self.jobs.insert(
@@ -240,6 +231,34 @@ impl Driver {
             watch.job(job);
         }
         self.tell_core(Event::Submit { job, spec });
+    }
+
+    /// Goes on with a job that was accepted before this process began.
+    fn resume(&mut self, job: Resumable) {
+        let open = spec::open(&job.states);
+        let waiting = open.iter().map(|range| u64::from(range.end - range.start));
+        self.waiting.add(waiting.sum());
+        let resumed = Resumed {
+            open,
+            ended: spec::ended(&job.record.counts),
+        };
+        let spec = spec::of(&job.new, Some(resumed));
+        let age_ms = self
+            .clock
+            .unix_ms()
+            .saturating_sub(job.record.created_unix_ms);
+        let live = LiveJob {
+            phases: TaskPhases::resumed(&job.states),
+            new: job.new,
+            created_ms: self.clock.precise_ms() - age_ms as f64,
+            alone: false,
+            reply: None,
+        };
+        self.jobs.insert(job.id, live);
+        self.tell_core(Event::Submit { job: job.id, spec });
+        if job.cancelled {
+            self.tell_core(Event::Cancel { job: job.id });
+        }
     }
 
     fn join(&mut self, joined: Joined) {

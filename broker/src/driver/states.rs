@@ -77,6 +77,12 @@ impl TaskPhases {
         Self(vec![TaskPhase::Queued; tasks as usize])
     }
 
+    /// Tasks that wait, but for those that have ended.
+    pub(super) fn resumed(states: &[Option<TaskState>]) -> Self {
+        let phase = |state: &Option<TaskState>| state.map_or(TaskPhase::Queued, TaskPhase::Ended);
+        Self(states.iter().map(phase).collect())
+    }
+
     /// Notes what a task does; false if it is known.
     pub(super) fn set(&mut self, index: u32, phase: TaskPhase) -> bool {
         match self.0.get_mut(index as usize) {

@@ -78,6 +78,8 @@ impl Driver {
             ended: self.ended,
             dropped: self.dropped,
             jobs: totals.jobs as u64,
+            ephemeral: self.store.is_ephemeral(),
+            stored_bytes: self.store.stored_bytes(),
             uptime_s: self.clock.precise_ms() / 1e3,
         }
     }

@@ -84,8 +84,13 @@ pub async fn healthz() -> &'static str {
 /// `GET /readyz`: jobs are taken and run.
 ///
 /// # Errors
-/// If the driver doesn't answer in time.
+/// If the driver doesn't answer in time, or nothing can be stored.
 pub async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
+    if let Some(reason) = app.store.failure() {
+        let detail = format!("jobs and results can't be stored: {reason}");
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Err(Problem::new(status, "storage-failed", detail).retry_after(5));
+    }
     match tokio::time::timeout(READY_WITHIN, app.driver.stats()).await {
         Ok(Some(_)) => Ok("ready\n"),
         Ok(None) => Err(stopping()),

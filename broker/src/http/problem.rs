@@ -168,6 +168,15 @@ impl From<StoreError> for Problem {
                 tracing::error!(%error, "storage failed");
                 Self::internal(detail)
             }
+            StoreError::DiskFull(_) => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail).retry_after(30)
+            }
+            StoreError::Database(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "storage-failed", detail).retry_after(5)
+            }
+            StoreError::Stopped => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-capacity", detail).retry_after(5)
+            }
         }
     }
 }
@@ -183,7 +192,7 @@ impl From<SubmitError> for Problem {
             SubmitError::Stopped => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "no-capacity", detail).retry_after(5)
             }
-            SubmitError::Store(_) => Self::internal(detail),
+            SubmitError::Store(error) => error.into(),
         }
     }
 }

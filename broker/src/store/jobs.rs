@@ -1,438 +1,341 @@
-//! Jobs, their results in order, and who waits for them.
+//! Jobs and their results, for those who read them.
+//!
+//! A job that hasn't ended is in memory, without its results; all else is read
+//! from the database when it is asked for. Nothing is seen here before it is
+//! committed.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound::{Excluded, Unbounded};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::watch;
-use wasipool_shared::digest::Digest;
+use rusqlite::Connection;
+use tokio::sync::{Notify, watch};
 use wasipool_shared::ids::JobId;
 
 use super::StoreError;
-use super::blobs::Pin;
-use super::packed::Packed;
+use super::blobs::Blobs;
+use super::inbox::{Insert, Request};
+use super::index::Pin;
+pub use super::job::TaskFilter;
+use super::job::{JobFilter, JobPage, JobRecord, TaskPage};
+use super::sql::jobs::Key;
+use super::sql::{Database, OpenError, jobs, results};
 use super::task::{TaskRecord, TaskState};
-use crate::driver::NewJob;
-
-/// A job, as far as its tasks have ended.
-#[derive(Debug, Clone)]
-pub struct JobRecord {
-    /// Its name here.
-    pub id: JobId,
-    /// What its owner calls it.
-    pub name: Option<String>,
-    /// How the owner named the module.
-    pub module_reference: String,
-    /// The module.
-    pub module: Digest,
-    /// How many tasks it has.
-    pub tasks: u32,
-    /// Its share against others.
-    pub priority: i8,
-    /// The owner's own marks.
-    pub labels: BTreeMap<String, String>,
-    /// A resend with the same key is the same job.
-    pub idempotency_key: Option<String>,
-    /// When it came, in Unix milliseconds.
-    pub created_unix_ms: u64,
-    /// When its first task started, as far as those that ended tell.
-    pub started_unix_ms: Option<u64>,
-    /// When its last task ended.
-    pub ended_unix_ms: Option<u64>,
-    /// How its tasks ended.
-    pub counts: Counts,
-}
-
-/// How many tasks ended in which way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts([u32; TaskState::ALL.len()]);
-
-impl Counts {
-    /// How many ended in that way.
-    #[must_use]
-    pub fn of(&self, state: TaskState) -> u32 {
-        self.0[state as usize]
-    }
-
-    /// How many ended.
-    #[must_use]
-    pub fn ended(&self) -> u32 {
-        self.0.iter().sum()
-    }
-
-    fn add(&mut self, state: TaskState) {
-        self.0[state as usize] += 1;
-    }
-}
-
-/// How a job as a whole ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JobState {
-    /// Every task succeeded.
-    Succeeded,
-    /// Some did not.
-    Failed,
-    /// Some were cancelled.
-    Cancelled,
-}
-
-impl JobState {
-    /// `succeeded`, `failed` or `cancelled`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl JobRecord {
-    pub(super) fn of(id: JobId, new: &NewJob) -> Self {
-        Self {
-            id,
-            name: new.name.clone(),
-            module_reference: new.module.reference.clone(),
-            module: new.module.digest,
-            tasks: new.tasks.len(),
-            priority: new.priority,
-            labels: new.labels.clone(),
-            idempotency_key: new.idempotency_key.clone(),
-            // The name starts with the time.
-            created_unix_ms: u64::try_from(id.0 >> 80).unwrap_or_default(),
-            started_unix_ms: None,
-            ended_unix_ms: None,
-            counts: Counts::default(),
-        }
-    }
-
-    /// How it ended; nothing as long as it hasn't.
-    #[must_use]
-    pub fn ended(&self) -> Option<JobState> {
-        self.ended_unix_ms?;
-        Some(if self.counts.of(TaskState::Cancelled) > 0 {
-            JobState::Cancelled
-        } else if self.counts.of(TaskState::Succeeded) == self.tasks {
-            JobState::Succeeded
-        } else {
-            JobState::Failed
-        })
-    }
-}
-
-/// Which jobs to list.
-#[derive(Debug, Clone, Default)]
-pub struct JobFilter {
-    /// Those with all of these labels; one without a value only by its name.
-    pub labels: Vec<(String, Option<String>)>,
-}
-
-impl JobFilter {
-    fn matches(&self, job: &JobRecord) -> bool {
-        self.labels.iter().all(|(name, value)| {
-            let found = job.labels.get(name);
-            found.is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
-        })
-    }
-}
-
-/// Part of the list of jobs.
-#[derive(Debug, Clone, Default)]
-pub struct JobPage {
-    /// The newest first.
-    pub items: Vec<JobRecord>,
-    /// The job after which the next page starts, if there is one.
-    pub next: Option<JobId>,
-}
-
-/// Part of the list of a job's tasks.
-#[derive(Debug, Clone, Default)]
-pub struct TaskPage {
-    /// Index and how it ended, if it did.
-    pub items: Vec<(u32, Option<TaskRecord>)>,
-    /// The index that the next page starts with, if there is one.
-    pub next: Option<u32>,
-}
-
-/// Which tasks to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaskFilter {
-    /// All.
-    All,
-    /// Those that haven't ended.
-    Open,
-    /// Those that ended in that way.
-    Ended(TaskState),
-}
+use super::writer::{Job, Shared, Writer};
+use super::{Keep, Resumable, spec};
 
 /// All jobs.
 #[derive(Debug)]
 pub struct Jobs {
-    jobs: RwLock<BTreeMap<JobId, Arc<Job>>>,
-    keys: Mutex<HashMap<String, JobId>>,
-    /// Bytes of all results.
-    bytes: AtomicU64,
-    bytes_max: u64,
+    pub(super) shared: Arc<Shared>,
+    pub(super) writer: Writer,
+    pub(super) reading: Mutex<Reading>,
+    pub(super) keep: Keep,
 }
 
-#[derive(Debug)]
-struct Job {
-    inner: Mutex<Inner>,
-    /// Counts changes: says that there is something new, not what.
-    changes: watch::Sender<u64>,
+/// Jobs that have ended, for whom they matter at present.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// They are being read.
+    watched: HashMap<JobId, watch::Sender<u64>>,
+    /// They are being removed: nobody may begin to read them.
+    pub(super) forgetting: HashSet<JobId>,
 }
 
-#[derive(Debug)]
-struct Inner {
-    record: JobRecord,
-    /// By index; grows with the highest that ended.
-    results: Vec<Option<Packed>>,
-    /// Indexes, as they ended.
-    order: Vec<u32>,
-    bytes: u64,
-    pin: Option<Pin>,
+impl Reading {
+    /// Those that are being read.
+    pub(super) fn used(&mut self) -> impl Iterator<Item = JobId> {
+        self.watched.retain(|_, sender| sender.receiver_count() > 0);
+        self.watched.keys().copied()
+    }
 }
 
 impl Jobs {
-    pub(super) fn new(bytes_max: u64) -> Self {
-        Self {
-            jobs: RwLock::default(),
-            keys: Mutex::default(),
-            bytes: AtomicU64::new(0),
-            bytes_max,
-        }
-    }
-
-    pub(super) fn insert(&self, record: JobRecord, pin: Pin) -> Result<(), StoreError> {
-        if let Some(key) = &record.idempotency_key {
-            let mut keys = self.keys.lock();
-            if let Some(first) = keys.get(key) {
-                return Err(StoreError::KeyTaken(*first));
-            }
-            keys.insert(key.clone(), record.id);
-        }
-        let id = record.id;
-        let inner = Inner {
-            record,
-            results: Vec::new(),
-            order: Vec::new(),
-            bytes: 0,
-            pin: Some(pin),
-        };
-        let job = Job {
-            inner: Mutex::new(inner),
-            changes: watch::Sender::new(0),
-        };
-        self.jobs.write().insert(id, Arc::new(job));
-        Ok(())
-    }
-
-    fn find(&self, id: JobId) -> Option<Arc<Job>> {
-        self.jobs.read().get(&id).cloned()
-    }
-
-    pub(super) fn finish_tasks(&self, ended: Vec<(JobId, u32, TaskRecord)>) {
-        let now_unix_ms = unix_ms();
-        let mut changed: HashMap<JobId, Arc<Job>> = HashMap::new();
-        for (id, index, record) in ended {
-            let job = match changed.get(&id) {
-                Some(job) => job,
-                None => match self.find(id) {
-                    Some(job) => changed.entry(id).or_insert(job),
-                    None => continue,
-                },
+    /// Takes up what the database holds; gives the jobs that haven't ended.
+    pub(super) fn open(
+        database: Database,
+        blobs: &Blobs,
+        keep: Keep,
+    ) -> Result<(Self, Vec<Resumable>), OpenError> {
+        let mut live = HashMap::new();
+        let mut resumable = Vec::new();
+        for open in database.read(jobs::open)? {
+            let id = open.record.id;
+            let new = match spec::decode(&open.record, &open.spec) {
+                Ok(new) => new,
+                Err(error) => {
+                    tracing::error!(job = %id, %error, "a job can't be gone on with");
+                    continue;
+                }
             };
-            // Encoded outside of the lock: readers don't wait for it.
-            let spent_ms = (record.timing.total_ms - record.timing.queued_ms).max(0.0);
-            let started_unix_ms = now_unix_ms.saturating_sub(spent_ms as u64);
-            let started_unix_ms = (record.attempts > 0).then_some(started_unix_ms);
-            let packed = Packed::new(record);
-            let added = job
-                .inner
-                .lock()
-                .add(index, packed, started_unix_ms, now_unix_ms);
-            self.bytes.fetch_add(added, Ordering::Relaxed);
+            let tasks = open.record.tasks;
+            resumable.push(Resumable {
+                id,
+                states: database.read(|reader| states(reader, open.key, 0..tasks))?,
+                record: open.record.clone(),
+                cancelled: open.cancelled,
+                new: Box::new(new),
+            });
+            let pin = blobs.pin(resumable.last().map_or(Vec::new(), |job| job.new.blobs()));
+            live.insert(id, Arc::new(Job::new(open.key, open.record, pin)));
         }
-        for job in changed.values() {
-            job.changes.send_modify(|changes| *changes += 1);
-        }
-        if self.bytes.load(Ordering::Relaxed) > self.bytes_max {
-            self.forget_oldest();
+        let next = database.read(jobs::next_key)?;
+        let bytes = database.read(jobs::bytes)?;
+        let shared = Arc::new(Shared {
+            database,
+            live: RwLock::new(live),
+            bytes: AtomicU64::new(bytes),
+            bytes_max: keep.bytes,
+            over: Notify::new(),
+            failure: Mutex::default(),
+        });
+        let jobs = Self {
+            writer: Writer::start(shared.clone(), next)?,
+            shared,
+            reading: Mutex::default(),
+            keep,
+        };
+        Ok((jobs, resumable))
+    }
+
+    pub(super) async fn insert(
+        &self,
+        record: JobRecord,
+        spec: Vec<u8>,
+        pin: Pin,
+    ) -> Result<(), StoreError> {
+        let insert = Insert { record, spec, pin };
+        self.writer.write(Request::Insert(Box::new(insert))).await
+    }
+
+    /// Why nothing can be written at present.
+    pub(super) fn failure(&self) -> Option<String> {
+        self.shared.failure.lock().clone()
+    }
+
+    /// Bytes of the results of all jobs.
+    pub(super) fn bytes(&self) -> u64 {
+        self.shared.bytes.load(Ordering::Relaxed)
+    }
+
+    fn live(&self, id: JobId) -> Option<Arc<Job>> {
+        self.shared.live.read().get(&id).cloned()
+    }
+
+    /// Reads the database on a thread that may be blocked; nothing if it can't be
+    /// read.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Option<T> {
+        let shared = self.shared.clone();
+        let read = tokio::task::spawn_blocking(move || shared.database.read(read));
+        match read.await {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the database can't be read");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "reading the database was broken off");
+                None
+            }
         }
     }
 
-    /// Makes room for results: the oldest jobs that have ended go.
-    fn forget_oldest(&self) {
-        let mut forgotten = Vec::new();
-        let mut jobs = self.jobs.write();
-        let mut over = self
-            .bytes
-            .load(Ordering::Relaxed)
-            .saturating_sub(self.bytes_max);
-        for (id, job) in jobs.iter() {
-            if over == 0 {
-                break;
-            }
-            let inner = job.inner.lock();
-            if inner.record.ended_unix_ms.is_some() {
-                over = over.saturating_sub(inner.bytes);
-                self.bytes.fetch_sub(inner.bytes, Ordering::Relaxed);
-                forgotten.push((*id, inner.record.idempotency_key.clone()));
-            }
+    /// The key and number of tasks of a job, if it is known.
+    async fn key(&self, id: JobId) -> Option<(Key, u32)> {
+        if let Some(job) = self.live(id) {
+            let tasks = job.record.lock().tasks;
+            return Some((job.key, tasks));
         }
-        for (id, _) in &forgotten {
-            jobs.remove(id);
-        }
-        drop(jobs);
-        let mut keys = self.keys.lock();
-        for key in forgotten.iter().filter_map(|(_, key)| key.as_ref()) {
-            keys.remove(key);
-        }
-        tracing::info!(
-            jobs = forgotten.len(),
-            "forgot old jobs to make room for results"
-        );
+        let (key, record) = self.read(move |reader| jobs::find(reader, id)).await??;
+        Some((key, record.tasks))
     }
 
     /// A job, if it is known.
     pub async fn job(&self, id: JobId) -> Option<JobRecord> {
-        Some(self.find(id)?.inner.lock().record.clone())
+        if let Some(job) = self.live(id) {
+            return Some(job.record.lock().clone());
+        }
+        let found = self.read(move |reader| jobs::find(reader, id)).await?;
+        found.map(|(_, record)| record)
     }
 
     /// The job of an idempotency key.
     pub async fn by_key(&self, key: &str) -> Option<JobId> {
-        self.keys.lock().get(key).copied()
+        let key = key.to_owned();
+        self.read(move |reader| jobs::by_idempotency_key(reader, &key))
+            .await?
     }
 
     /// Jobs older than `after`, the newest first, at most `limit`.
     pub async fn list(&self, filter: &JobFilter, after: Option<JobId>, limit: usize) -> JobPage {
-        let jobs = self.jobs.read();
-        let to = after.map_or(Unbounded, Excluded);
-        let mut page = JobPage::default();
-        for (_, job) in jobs.range((Unbounded, to)).rev() {
-            let inner = job.inner.lock();
-            if !filter.matches(&inner.record) {
-                continue;
-            }
-            if page.items.len() == limit {
-                page.next = page.items.last().map(|last| last.id);
-                break;
-            }
-            page.items.push(inner.record.clone());
-        }
-        page
+        let filter = filter.clone();
+        let read = move |reader: &Connection| {
+            let mut page = JobPage::default();
+            jobs::newest(reader, after, |record| {
+                if !filter.matches(&record) {
+                    return true;
+                }
+                if page.items.len() == limit {
+                    page.next = page.items.last().map(|last| last.id);
+                    return false;
+                }
+                page.items.push(record);
+                true
+            })?;
+            Ok(page)
+        };
+        self.read(read).await.unwrap_or_default()
     }
 
     /// How a task ended; nothing as long as it hasn't.
     pub async fn task(&self, id: JobId, index: u32) -> Option<TaskRecord> {
-        self.find(id)?.inner.lock().result(index)?.unpack()
+        let (key, _) = self.key(id).await?;
+        self.read(move |reader| results::of_task(reader, key, index))
+            .await?
     }
 
-    /// Tasks from `from` on, in order, at most `limit`.
+    /// Tasks from `from` on, in order, at most `limit`; fewer if their outputs
+    /// are large.
     pub async fn tasks(&self, id: JobId, filter: TaskFilter, from: u32, limit: usize) -> TaskPage {
-        let mut page = TaskPage::default();
-        let Some(job) = self.find(id) else {
-            return page;
+        let Some((key, tasks)) = self.key(id).await else {
+            return TaskPage::default();
         };
-        let inner = job.inner.lock();
-        for index in from..inner.record.tasks {
-            let result = inner.result(index);
-            let wanted = match filter {
-                TaskFilter::All => true,
-                TaskFilter::Open => result.is_none(),
-                TaskFilter::Ended(state) => result.is_some_and(|packed| packed.state == state),
-            };
-            if !wanted {
-                continue;
+        let read = move |reader: &Connection| match filter {
+            TaskFilter::All => all_tasks(reader, key, from..tasks, limit),
+            TaskFilter::Open => open_page(reader, key, from..tasks, limit),
+            TaskFilter::Ended(state) => {
+                let (found, next) =
+                    results::by_index(reader, key, from..tasks, Some(state), limit)?;
+                let items = found
+                    .into_iter()
+                    .map(|(index, record)| (index, Some(record)));
+                Ok(TaskPage {
+                    items: items.collect(),
+                    next,
+                })
             }
-            if page.items.len() == limit {
-                page.next = Some(index);
-                break;
-            }
-            page.items.push((index, result.and_then(Packed::unpack)));
-        }
-        page
+        };
+        self.read(read).await.unwrap_or_default()
     }
 
     /// How the tasks from `from` on ended, if they did, at most `limit`. Reads no
     /// results.
     pub async fn states(&self, id: JobId, from: u32, limit: usize) -> Vec<Option<TaskState>> {
-        let Some(job) = self.find(id) else {
+        let Some((key, tasks)) = self.key(id).await else {
             return Vec::new();
         };
-        let inner = job.inner.lock();
-        let states = (from..inner.record.tasks).take(limit);
-        states
-            .map(|index| inner.result(index).map(|packed| packed.state))
-            .collect()
-    }
-
-    /// Results from the `from`th that came on, in the order in which they came.
-    pub async fn completed(&self, id: JobId, from: usize, limit: usize) -> Vec<(u32, TaskRecord)> {
-        let Some(job) = self.find(id) else {
-            return Vec::new();
-        };
-        let inner = job.inner.lock();
-        let order = inner
-            .order
-            .get(from..)
+        let indexes = from..page_end(&(from..tasks), limit);
+        self.read(move |reader| states(reader, key, indexes))
+            .await
             .unwrap_or_default()
-            .iter()
-            .take(limit);
-        order
-            .filter_map(|index| Some((*index, inner.result(*index)?.unpack()?)))
-            .collect()
     }
 
-    /// Tells of each change of a job; what changed is to be read from here.
+    /// Results from the `from`th that came on, in the order in which they came,
+    /// at most `limit`; fewer if their outputs are large.
+    pub async fn completed(&self, id: JobId, from: usize, limit: usize) -> Vec<(u32, TaskRecord)> {
+        let (Some((key, _)), Ok(from)) = (self.key(id).await, u32::try_from(from)) else {
+            return Vec::new();
+        };
+        self.read(move |reader| results::by_completion(reader, key, from, limit))
+            .await
+            .unwrap_or_default()
+    }
+
+    /// Tells of each change of a job; what changed is to be read from here. The
+    /// job isn't forgotten as long as the receiver is there.
     #[must_use]
     pub fn subscribe(&self, id: JobId) -> Option<watch::Receiver<u64>> {
-        Some(self.find(id)?.changes.subscribe())
+        if let Some(job) = self.live(id) {
+            return Some(job.changes.subscribe());
+        }
+        // Under the lock: the cleaner looks there before it forgets a job.
+        let mut reading = self.reading.lock();
+        if reading.forgetting.contains(&id) {
+            return None;
+        }
+        let found = self.shared.database.read(|reader| jobs::find(reader, id));
+        found.ok()??;
+        let watched = &mut reading.watched;
+        let sender = watched.entry(id).or_insert_with(|| watch::Sender::new(0));
+        Some(sender.subscribe())
     }
 }
 
-impl Inner {
-    fn result(&self, index: u32) -> Option<&Packed> {
-        self.results.get(usize::try_from(index).ok()?)?.as_ref()
-    }
-
-    /// Takes a result unless there is one; returns the bytes that it takes.
-    fn add(&mut self, index: u32, packed: Packed, started: Option<u64>, now: u64) -> u64 {
-        let Ok(at) = usize::try_from(index) else {
-            return 0;
-        };
-        if index >= self.record.tasks || self.result(index).is_some() {
-            return 0;
-        }
-        if self.results.len() <= at {
-            self.results.resize_with(at + 1, || None);
-        }
-        let size = packed.size();
-        self.bytes += size;
-        self.record.counts.add(packed.state);
-        self.results[at] = Some(packed);
-        self.order.push(index);
-        if let Some(started) = started {
-            let started = started.max(self.record.created_unix_ms);
-            let before = self.record.started_unix_ms;
-            self.record.started_unix_ms =
-                Some(before.map_or(started, |before| before.min(started)));
-        }
-        if self.order.len() as u64 == u64::from(self.record.tasks) {
-            self.record.ended_unix_ms = Some(now);
-            self.pin = None;
-        }
-        size
-    }
+/// How each of the tasks ended, if it did.
+fn states(
+    reader: &Connection,
+    key: Key,
+    indexes: Range<u32>,
+) -> rusqlite::Result<Vec<Option<TaskState>>> {
+    let mut states = vec![None; indexes.len()];
+    results::states(reader, key, indexes, |at, state| states[at] = Some(state))?;
+    Ok(states)
 }
 
-fn unix_ms() -> u64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+/// Where a page of these tasks ends.
+fn page_end(tasks: &Range<u32>, limit: usize) -> u32 {
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let end = tasks.start.saturating_add(limit);
+    end.min(tasks.end).max(tasks.start)
+}
+
+fn all_tasks(
+    reader: &Connection,
+    key: Key,
+    tasks: Range<u32>,
+    limit: usize,
+) -> rusqlite::Result<TaskPage> {
+    let end = page_end(&tasks, limit);
+    let (found, cut) = results::by_index(reader, key, tasks.start..end, None, limit)?;
+    let end = cut.unwrap_or(end);
+    let mut found = found.into_iter().peekable();
+    let item = |index| {
+        (
+            index,
+            found
+                .next_if(|(at, _)| *at == index)
+                .map(|(_, record)| record),
+        )
+    };
+    let items = (tasks.start..end).map(item).collect();
+    Ok(TaskPage {
+        items,
+        next: (end < tasks.end).then_some(end),
+    })
+}
+
+fn open_page(
+    reader: &Connection,
+    key: Key,
+    tasks: Range<u32>,
+    limit: usize,
+) -> rusqlite::Result<TaskPage> {
+    let mut page = TaskPage::default();
+    let mut at = tasks.start;
+    let mut fill = |page: &mut TaskPage, to: u32| {
+        while at < to {
+            if page.items.len() == limit {
+                page.next = Some(at);
+                return false;
+            }
+            page.items.push((at, None));
+            at += 1;
+        }
+        at = to + 1;
+        true
+    };
+    let mut more = true;
+    results::ended(reader, key, tasks.start, |index| {
+        more = fill(&mut page, index);
+        more
+    })?;
+    if more {
+        fill(&mut page, tasks.end);
+    }
+    Ok(page)
 }

@@ -1,38 +1,49 @@
 //! What the broker remembers: blobs and their names, jobs and their results.
 //!
 //! The methods are asynchronous because they are the boundary behind which
-//! storage can change. At present blobs are in memory or in a folder, jobs in
-//! memory.
+//! storage can change. Jobs and results are in a database, blobs beside it: in
+//! the broker's folder, or both in memory.
 //!
 //! - [`blobs`]: content by digest, names that point to it, room and eviction.
 //! - [`upload`]: content that arrives in pieces.
-//! - [`jobs`]: jobs, their results in order, who waits for them.
-//! - [`task`]: how a task ended.
-//! - `eviction`: room for new ones.
+//! - [`job`], [`task`]: a job; how a task ended.
+//! - [`jobs`]: jobs and their results, for those who read them.
+//! - `writer`, `inbox`: the thread that writes them, and what waits for it.
+//! - `sql`: the database; nothing else knows SQL.
+//! - `eviction`: room for new blobs; `cleaner`: old jobs go.
 //! - `folder`: files that are complete or not there.
 //! - `index`: which blobs there are, and what still needs them.
-//! - `packed`: a result in few bytes.
+//! - `packed`, `spec`: a result, and what is needed to run a job, as bytes.
 
 pub mod blobs;
+mod cleaner;
 mod eviction;
 mod folder;
+mod inbox;
 mod index;
+pub mod job;
 pub mod jobs;
 mod packed;
+mod spec;
+mod sql;
 pub mod task;
 pub mod upload;
+mod writer;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::JobId;
-use wasipool_shared::limits::{BLOB_BYTES_MAX, GIB, STORED_BYTES_MAX};
+use wasipool_shared::limits::{BLOB_BYTES_MAX, KEPT_BYTES_MAX_IN_MEMORY, STORED_BYTES_MAX};
 
 pub use blobs::{BlobMeta, BlobPage, NamedBlob, Pin, PutBlob};
-pub use jobs::{Counts, JobFilter, JobPage, JobRecord, JobState, TaskPage};
+pub use job::{Counts, JobFilter, JobPage, JobRecord, JobState, TaskPage};
+pub use sql::OpenError;
 pub use task::{
     ArtifactRecord, ProviderRef, TaskRecord, TaskState, TaskTiming, TraceStep, VariantRecord,
 };
@@ -49,9 +60,17 @@ pub struct StoreSettings {
     pub stored_bytes_max: u64,
     /// Bytes of one blob.
     pub blob_bytes_max: u64,
-    /// Bytes of results that are kept: beyond, the oldest jobs that have ended
-    /// are forgotten.
-    pub result_bytes_max: u64,
+    /// Which jobs are kept when they have ended.
+    pub keep: Keep,
+}
+
+/// Which jobs are kept when they have ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep {
+    /// How long; none is for ever.
+    pub time: Option<Duration>,
+    /// Bytes of all results: beyond, the oldest jobs are forgotten.
+    pub bytes: u64,
 }
 
 impl Default for StoreSettings {
@@ -60,7 +79,10 @@ impl Default for StoreSettings {
             folder: None,
             stored_bytes_max: STORED_BYTES_MAX,
             blob_bytes_max: BLOB_BYTES_MAX,
-            result_bytes_max: 2 * GIB,
+            keep: Keep {
+                time: None,
+                bytes: KEPT_BYTES_MAX_IN_MEMORY,
+            },
         }
     }
 }
@@ -86,6 +108,39 @@ pub enum StoreError {
     /// A file couldn't be written or read.
     #[error("storage failed: {0}")]
     Io(#[from] io::Error),
+    /// The disk is full.
+    #[error("there is no room left on the broker's disk: {0}")]
+    DiskFull(String),
+    /// The database couldn't be written.
+    #[error("the broker's database can't be written: {0}")]
+    Database(String),
+    /// The broker stops.
+    #[error("the broker is stopping")]
+    Stopped,
+}
+
+impl From<&rusqlite::Error> for StoreError {
+    fn from(error: &rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull(error.to_string()),
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}
+
+/// A job that hadn't ended when the broker did.
+#[derive(Debug)]
+pub struct Resumable {
+    /// Its name.
+    pub id: JobId,
+    /// What it consists of.
+    pub new: Box<NewJob>,
+    /// How far it had come.
+    pub record: JobRecord,
+    /// How each of its tasks ended, if it did.
+    pub states: Vec<Option<TaskState>>,
+    /// Whether its owner wants no more of it.
+    pub cancelled: bool,
 }
 
 /// All that the broker remembers; cheap to clone.
@@ -93,6 +148,8 @@ pub enum StoreError {
 pub struct Store {
     blobs: Arc<blobs::Blobs>,
     jobs: Arc<jobs::Jobs>,
+    resumable: Arc<Mutex<Vec<Resumable>>>,
+    ephemeral: bool,
 }
 
 impl Store {
@@ -100,16 +157,23 @@ impl Store {
     ///
     /// # Errors
     /// If the folder can't be used.
-    pub async fn open(settings: StoreSettings) -> io::Result<Self> {
-        let jobs = Arc::new(jobs::Jobs::new(settings.result_bytes_max));
-        let open = move || blobs::Blobs::open(&settings);
-        let blobs = tokio::task::spawn_blocking(open)
+    pub async fn open(settings: StoreSettings) -> Result<Self, OpenError> {
+        let open = move || {
+            let ephemeral = settings.folder.is_none();
+            // The database first: it takes the folder for this broker alone.
+            let database = sql::Database::open(settings.folder.as_deref())?;
+            let blobs = blobs::Blobs::open(&settings)?;
+            let (jobs, resumable) = jobs::Jobs::open(database, &blobs, settings.keep)?;
+            Ok(Self {
+                blobs: Arc::new(blobs),
+                jobs: Arc::new(jobs),
+                resumable: Arc::new(Mutex::new(resumable)),
+                ephemeral,
+            })
+        };
+        tokio::task::spawn_blocking(open)
             .await
-            .map_err(io::Error::other)??;
-        Ok(Self {
-            blobs: Arc::new(blobs),
-            jobs,
-        })
+            .map_err(io::Error::other)?
     }
 
     /// Blobs and their names.
@@ -129,33 +193,68 @@ impl Store {
         self.blobs.get(digest).await
     }
 
-    /// Keeps a job; its blobs are kept until it ends.
-    ///
-    /// # Errors
-    /// If its idempotency key is another job's.
-    pub async fn insert_job(&self, id: JobId, new: &NewJob) -> Result<(), StoreError> {
-        let mut used = vec![new.module.digest];
-        match &new.tasks {
-            crate::driver::Tasks::Count { spec, .. } => {
-                used.extend(spec.blobs().map(|blob| blob.digest));
-            }
-            crate::driver::Tasks::Each(specs) => {
-                used.extend(
-                    specs
-                        .iter()
-                        .flat_map(|spec| spec.blobs())
-                        .map(|blob| blob.digest),
-                );
-            }
-        }
-        let pin = self.blobs.pin(used);
-        self.jobs.insert(JobRecord::of(id, new), pin)
+    /// The jobs that hadn't ended when the broker did; only the first call gives
+    /// them.
+    #[must_use]
+    pub fn take_resumable(&self) -> Vec<Resumable> {
+        std::mem::take(&mut self.resumable.lock())
     }
 
-    /// Keeps how tasks ended; those of unknown jobs and those that ended before
-    /// are left out.
+    /// Keeps a job: returns once it is on the disk. Its blobs are kept until it
+    /// ends.
+    ///
+    /// # Errors
+    /// If its idempotency key is another job's, or it can't be written.
+    pub async fn insert_job(&self, id: JobId, new: &NewJob) -> Result<(), StoreError> {
+        let pin = self.blobs.pin(new.blobs());
+        let spec = spec::encode(new).map_err(|error| StoreError::Database(error.to_string()))?;
+        self.jobs.insert(JobRecord::of(id, new), spec, pin).await
+    }
+
+    /// Keeps that a job's owner wants no more of it: returns once that is on the
+    /// disk.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub async fn cancel_job(&self, id: JobId) -> Result<(), StoreError> {
+        let cancel = move |writer: &rusqlite::Connection| sql::jobs::cancel(writer, id);
+        self.jobs.writer.change(cancel).await
+    }
+
+    /// Takes over how tasks ended, to be written: readers see them once they are
+    /// on the disk. Those of unknown jobs and those that ended before are left
+    /// out. Waits only if too many aren't written yet.
     pub async fn finish_tasks(&self, ended: Vec<(JobId, u32, TaskRecord)>) {
-        self.jobs.finish_tasks(ended);
+        self.jobs.writer.results(ended).await;
+    }
+
+    /// Returns once all results that were handed over are on the disk.
+    pub async fn flush(&self) {
+        self.jobs.writer.flush().await;
+    }
+
+    /// Forgets jobs that have ended when they are too old or too large together;
+    /// never ends.
+    pub async fn keep_clean(&self) {
+        self.jobs.keep_clean().await;
+    }
+
+    /// Whether all is in memory and ends with the process.
+    #[must_use]
+    pub fn is_ephemeral(&self) -> bool {
+        self.ephemeral
+    }
+
+    /// Bytes of all blobs and results.
+    #[must_use]
+    pub fn stored_bytes(&self) -> u64 {
+        self.blobs.stored_bytes() + self.jobs.bytes()
+    }
+
+    /// Why nothing can be written at present, if it can't.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.jobs.failure()
     }
 }
 

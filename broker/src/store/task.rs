@@ -113,6 +113,20 @@ pub struct VariantRecord {
     pub artifacts: Vec<ArtifactRecord>,
 }
 
+impl TaskRecord {
+    /// Bytes of all outputs: stdout, stderr and artifacts, of all variants too.
+    #[must_use]
+    pub fn output_bytes(&self) -> usize {
+        let size = |stdout: &Bytes, stderr: &Bytes, artifacts: &[ArtifactRecord]| {
+            let artifacts = artifacts.iter().map(|artifact| artifact.bytes.len());
+            stdout.len() + stderr.len() + artifacts.sum::<usize>()
+        };
+        let variants = self.variants.iter();
+        let variants = variants.map(|one| size(&one.stdout, &one.stderr, &one.artifacts));
+        size(&self.stdout, &self.stderr, &self.artifacts) + variants.sum::<usize>()
+    }
+}
+
 /// A file that came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactRecord {

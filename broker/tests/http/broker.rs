@@ -16,6 +16,7 @@ pub(crate) struct Broker {
     pub(crate) url: String,
     pub(crate) client: Client,
     stopping: CancellationToken,
+    served: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Drop for Broker {
@@ -36,13 +37,22 @@ impl Broker {
         let stopping = CancellationToken::new();
         let (ready, is_ready) = tokio::sync::oneshot::channel::<SocketAddr>();
         let serving = serve(config, stopping.clone(), |at| ready.send(at.http).unwrap());
-        tokio::spawn(async { serving.await.unwrap() });
+        let served = tokio::spawn(async { serving.await.unwrap() });
         let url = format!("http://{}", is_ready.await.unwrap());
         Self {
             url,
             client: Client::new(),
             stopping,
+            served: Some(served),
         }
+    }
+
+    /// Stops it, as a signal does; returns when it has ended.
+    pub(crate) async fn stop(mut self) {
+        self.stopping.cancel();
+        // Connections that are kept would be waited for.
+        self.client = Client::new();
+        self.served.take().unwrap().await.unwrap();
     }
 
     pub(crate) async fn send(

@@ -5,6 +5,7 @@
 mod auth;
 mod blobs;
 mod broker;
+mod durable;
 mod errors;
 mod events;
 mod jobs;

@@ -64,6 +64,11 @@ pub struct Stats {
     pub dropped: u64,
     /// Jobs that haven't ended.
     pub jobs: u64,
+    /// Whether jobs, results and blobs are in memory only and end with the
+    /// broker.
+    pub ephemeral: bool,
+    /// Bytes of all stored blobs and results.
+    pub stored_bytes: u64,
     /// Since the start, in seconds.
     pub uptime_s: f64,
 }
