@@ -16,7 +16,8 @@
 //!   page, [`order`] what it says to the other workers.
 //! - `connection`: WebTransport. `broker`: tickets and where to connect.
 //! - [`guests`]: the workers with guests, seen from the session.
-//! - [`runner`]: what happens in such a worker. [`wasi`]: the guest's imports.
+//! - [`runner`]: what happens in such a worker; the guest's imports are those of
+//!   `wasipool_wasi`.
 //! - `blobs`, `modules`: what is kept, compiled or not.
 //! - [`memory_limit`]: how a guest's memory is limited. [`trap`]: what engines
 //!   call their traps.
@@ -37,7 +38,6 @@ pub mod page;
 pub mod provider;
 pub mod runner;
 pub mod trap;
-pub mod wasi;
 
 #[cfg(target_arch = "wasm32")]
 mod blobs;

@@ -1,13 +1,10 @@
-//! What the machine has: cores, memory, a name, room for files.
+//! What the machine has: cores, memory, a name, a place for caches.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 use wasipool_shared::limits::{GIB, SLOTS_MAX};
-
-/// Room that a directory in memory must have to hold the files of guests.
-const SHARED_MEMORY_BYTES_MIN: u64 = 2 * GIB;
 
 /// One slot for each core that this process may use.
 #[must_use]
@@ -49,20 +46,6 @@ pub fn host_name() -> String {
         "native".to_owned()
     } else {
         name.into_owned()
-    }
-}
-
-/// Where guests have their files: in memory if there is enough room, else in
-/// the directory for temporary files.
-#[must_use]
-pub fn scratch() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let writable = rustix::fs::access(memory, rustix::fs::Access::WRITE_OK).is_ok();
-    let room = rustix::fs::statvfs(memory).map_or(0, |stat| stat.f_bavail * stat.f_frsize);
-    if writable && room >= SHARED_MEMORY_BYTES_MIN {
-        memory.to_owned()
-    } else {
-        std::env::temp_dir()
     }
 }
 

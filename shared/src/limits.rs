@@ -54,6 +54,11 @@ pub const ARTIFACT_PATTERNS_MAX: usize = 256;
 pub const ARTIFACTS_MAX: usize = 1_024;
 /// Bytes of all artifacts of a task.
 pub const ARTIFACT_BYTES_MAX: u64 = 64 * MIB;
+/// Bytes of a running guest's files, names and folders included, on top of its
+/// linear memory: they are in the provider's memory.
+pub const GUEST_FILES_BYTES_MAX: u64 = ARCHIVE_BYTES_MAX + 256 * MIB;
+/// Descriptors that a guest may have open.
+pub const GUEST_DESCRIPTORS_MAX: usize = 4_096;
 /// Guest run time of a task that names none, in milliseconds.
 pub const TIMEOUT_MS_DEFAULT: u64 = 60_000;
 /// The longest guest run time that a task may ask for: a day, in milliseconds.

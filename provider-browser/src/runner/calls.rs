@@ -7,13 +7,13 @@
 use core::cell::RefCell;
 
 use js_sys::{Object, Reflect};
+use wasipool_wasi::for_each_import;
+use wasipool_wasi::types::{Errno, Stream};
+use wasipool_wasi::{FromErrno, GuestMemory, Halt, Host, OutOfBounds};
 use wasm_bindgen::prelude::*;
 
 use super::glue;
 use super::world::TabWorld;
-use crate::for_each_import;
-use crate::wasi::types::{Errno, Stream};
-use crate::wasi::{FromErrno, GuestMemory, Halt, Host, OutOfBounds};
 
 /// The name in front of each import among the exports of this module.
 const PREFIX: &str = "wasi_";

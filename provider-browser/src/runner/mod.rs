@@ -1,7 +1,6 @@
 //! What happens in a worker with a guest: it takes orders, runs one guest after
 //! another, and reports.
 //!
-//! - [`files`]: what a task brings along, as the host wants it.
 //! - [`outcome`](mod@outcome): how a guest ended, from all that is known of it.
 //! - `entry`: messages in, messages out.
 //! - `glue`: the few functions that only JavaScript can be.
@@ -10,7 +9,6 @@
 //! - `run`: one guest from its instance to its outcome.
 //! - `benchmark`: how fast this worker is.
 
-pub mod files;
 pub mod outcome;
 
 #[cfg(target_arch = "wasm32")]

@@ -1,10 +1,10 @@
 //! How a guest ended, from all that is known of its end.
 
 use wasipool_shared::task::{Exceeded, Fault, Outcome, TaskLimits, trap};
+use wasipool_wasi::Halt;
+use wasipool_wasi::types::Stream;
 
 use crate::memory_limit::PAGE_LOG2;
-use crate::wasi::Halt;
-use crate::wasi::types::Stream;
 
 /// The outcome of a run.
 ///

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use js_sys::{Function, Object, Reflect, WebAssembly};
 use wasipool_shared::artifact::Patterns;
-use wasipool_shared::limits::{ARCHIVE_BYTES_MAX, ARTIFACTS_MAX};
-use wasipool_shared::task::{Exceeded, Fault, Outcome, TaskLimits, trap};
+use wasipool_shared::limits::GUEST_FILES_BYTES_MAX;
+use wasipool_shared::task::{Fault, Outcome, TaskLimits, trap};
+use wasipool_wasi::task::{Archives, Inputs, artifacts};
+use wasipool_wasi::{Config, Host, Outputs};
 use wasm_bindgen::prelude::*;
 
-use super::files::Inputs;
 use super::outcome::outcome;
 use super::world::TabWorld;
 use super::{calls, entry, glue};
@@ -15,7 +16,6 @@ use crate::js::{monotonic_us, unix_us};
 use crate::memory_limit::DENIED_EXPORT;
 use crate::order::{Order, Report};
 use crate::trap::{Thrown, reason, word};
-use crate::wasi::{Config, Host, Outputs};
 
 /// How the call of the guest came back.
 struct Ended {
@@ -95,14 +95,18 @@ fn prepare(order: &Order, blobs: Vec<Bytes>) -> Result<(Host<TabWorld>, Patterns
     let spec = &order.spec;
     let patterns =
         Patterns::new(&spec.artifacts).map_err(|error| Fault::Internal(error.to_string()))?;
-    let inputs = Inputs::new(spec, blobs)?;
+    let mut blobs = blobs.into_iter();
+    let inputs = Inputs::new(spec, &mut Archives::default(), |_| {
+        let missing = || Fault::Internal("a blob did not come with its task".to_owned());
+        blobs.next().ok_or_else(missing)
+    })?;
     let config = Config {
         args: spec.args.clone(),
         env: spec.env.clone(),
         stdin: inputs.stdin,
         files: inputs.files,
         output_limit: spec.limits.output_bytes,
-        fs_limit: ARCHIVE_BYTES_MAX,
+        fs_limit: GUEST_FILES_BYTES_MAX,
     };
     let world = TabWorld::new(spec.seed, order.index);
     let host = Host::new(config, world).map_err(|error| Fault::Files(error.to_string()))?;
@@ -194,23 +198,10 @@ fn finish(
 ) -> Report {
     report.stdout = outputs.stdout;
     report.stderr = outputs.stderr;
-    if matches!(report.end, Ok(Outcome::Exited(_))) && !patterns.is_empty() {
-        let mut bytes = 0;
-        let mut count = 0;
-        let artifacts = outputs.fs.collect_files(|path, size| {
-            if !patterns.matches(path) {
-                return false;
-            }
-            bytes += size;
-            count += 1;
-            bytes <= limits.artifact_bytes && count <= ARTIFACTS_MAX
-        });
-        if bytes > limits.artifact_bytes || count > ARTIFACTS_MAX {
-            report.end = Ok(Outcome::OutputExceeded {
-                what: Exceeded::Artifacts,
-            });
-        } else {
-            report.artifacts = artifacts;
+    if matches!(report.end, Ok(Outcome::Exited(_))) {
+        match artifacts(&mut outputs.fs, patterns, limits) {
+            Ok(artifacts) => report.artifacts = artifacts,
+            Err(what) => report.end = Ok(Outcome::OutputExceeded { what }),
         }
     }
     report

@@ -1,10 +1,9 @@
 //! Clocks, randomness and sleep: those of the tab, or those of a seed.
 
-use wasipool_shared::deterministic::{Clock, Random};
+use wasipool_wasi::{Seeded, World};
 
 use super::glue;
 use crate::js::{monotonic_us, unix_us};
-use crate::wasi::World;
 
 /// What `crypto.getRandomValues` gives at a time.
 const RANDOM_BYTES_MAX: usize = 65_536;
@@ -17,20 +16,12 @@ pub(super) enum TabWorld {
     /// The real one.
     Real,
     /// The same every time.
-    Seeded {
-        /// What `random_get` gives.
-        random: Random,
-        /// Both clocks.
-        clock: Clock,
-    },
+    Seeded(Seeded),
 }
 
 impl TabWorld {
     pub(super) fn new(seed: Option<u64>, index: u32) -> Self {
-        seed.map_or(Self::Real, |seed| Self::Seeded {
-            random: Random::new(seed, index),
-            clock: Clock::default(),
-        })
+        seed.map_or(Self::Real, |seed| Self::Seeded(Seeded::new(seed, index)))
     }
 }
 
@@ -38,27 +29,34 @@ impl World for TabWorld {
     fn monotonic_ns(&mut self) -> u64 {
         match self {
             Self::Real => (monotonic_us() * 1_000.0) as u64,
-            Self::Seeded { clock, .. } => clock.read_ns(),
+            Self::Seeded(world) => world.monotonic_ns(),
         }
     }
 
     fn wall_ns(&mut self) -> u64 {
         match self {
             Self::Real => (unix_us() as u64).saturating_mul(1_000),
-            Self::Seeded { clock, .. } => clock.read_ns(),
+            Self::Seeded(world) => world.wall_ns(),
+        }
+    }
+
+    fn both_ns(&mut self) -> (u64, u64) {
+        match self {
+            Self::Real => (self.monotonic_ns(), self.wall_ns()),
+            Self::Seeded(world) => world.both_ns(),
         }
     }
 
     fn random(&mut self, into: &mut [u8]) {
         match self {
             Self::Real => into.chunks_mut(RANDOM_BYTES_MAX).for_each(glue::random),
-            Self::Seeded { random, .. } => random.fill(into),
+            Self::Seeded(world) => world.random(into),
         }
     }
 
     fn sleep_until(&mut self, monotonic_ns: u64) {
-        if let Self::Seeded { clock, .. } = self {
-            return clock.advance_to_ns(monotonic_ns);
+        if let Self::Seeded(world) = self {
+            return world.sleep_until(monotonic_ns);
         }
         loop {
             let left_ns = monotonic_ns.saturating_sub(self.monotonic_ns());
@@ -74,14 +72,14 @@ impl World for TabWorld {
     fn file_ns(&mut self) -> u64 {
         match self {
             Self::Real => self.wall_ns(),
-            Self::Seeded { .. } => 0,
+            Self::Seeded(world) => world.file_ns(),
         }
     }
 
     fn resolution_ns(&mut self) -> u64 {
         match self {
             Self::Real => RESOLUTION_NS,
-            Self::Seeded { .. } => 1,
+            Self::Seeded(world) => world.resolution_ns(),
         }
     }
 }

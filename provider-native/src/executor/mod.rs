@@ -3,7 +3,6 @@
 mod queue;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -68,7 +67,6 @@ impl Executor {
         first: Engine,
         ticker: &Arc<Ticker>,
         modules: &Arc<Modules>,
-        scratch: &Path,
     ) -> anyhow::Result<Self> {
         let queue = Arc::new(Queue::new());
         let (sender, done) = unbounded_channel();
@@ -86,7 +84,7 @@ impl Executor {
                     .map_err(explain)
                     .context("no engine for another slot: try fewer --slots")?,
             };
-            let runner = Runner::new(engine, Arc::clone(modules), scratch).map_err(explain)?;
+            let runner = Runner::new(engine, Arc::clone(modules)).map_err(explain)?;
             let queue = Arc::clone(&executor.queue);
             let sender = sender.clone();
             let worker = thread::Builder::new()
@@ -140,8 +138,8 @@ impl Executor {
 }
 
 impl Drop for Executor {
-    /// Stops everything and waits for the workers, so that no file of a guest
-    /// is left: unless one of them compiles, which can't be stopped.
+    /// Stops everything and waits for the workers: unless one of them compiles,
+    /// which can't be stopped.
     fn drop(&mut self) {
         self.stop_all();
         self.queue.close();

@@ -89,13 +89,12 @@ impl Provider {
             features: engine.features(),
             speed,
         };
-        let scratch = machine::scratch();
         tracing::info!(
             slots, memory_mib = memory_bytes >> 20, speed,
-            cache = %cache.display(), scratch = %scratch.display(),
+            cache = %cache.display(),
             "starting"
         );
-        let executor = Executor::start(slots.into(), engine, &ticker, &modules, &scratch)?;
+        let executor = Executor::start(slots.into(), engine, &ticker, &modules)?;
         Ok(Self {
             name: config.name.clone().unwrap_or_else(machine::host_name),
             broker,

@@ -1,30 +1,25 @@
 //! What belongs to one guest while it runs.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use wasipool_shared::deterministic::Random;
-use wasipool_shared::task::{Exceeded, Outcome, TaskSpec};
-use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use wasipool_shared::limits::GUEST_FILES_BYTES_MAX;
+use wasipool_shared::task::{Exceeded, Fault, Outcome, TaskSpec};
+use wasipool_wasi::task::Inputs;
+use wasipool_wasi::types::{Errno, Stream};
+use wasipool_wasi::{Config, Halt, Host, Outputs, Seeded};
+use wasmtime::Memory;
 
-use super::clocks::Clocks;
-use super::limits::{FileRoom, Limiter};
-use super::output::Capture;
+use super::limits::Limiter;
 use super::stop::Stop;
 use super::trap;
+use super::world::GuestWorld;
 
 /// What a guest starts with.
 pub(super) struct Setup<'a> {
-    pub(super) spec: &'a Arc<TaskSpec>,
+    pub(super) spec: &'a TaskSpec,
     pub(super) index: u32,
-    pub(super) stdin: Bytes,
-    pub(super) root: PathBuf,
-    /// Bytes that its files may take up.
-    pub(super) files_bytes_max: u64,
+    pub(super) inputs: Inputs,
     /// When its time is over; never, if that is too far away to be told.
     pub(super) deadline: Option<Instant>,
     pub(super) stop: Arc<Stop>,
@@ -32,27 +27,11 @@ pub(super) struct Setup<'a> {
 
 /// The state of one guest.
 pub(super) struct Guest {
-    /// Made at the first call that needs it: many a guest calls nothing.
-    wasi: Option<WasiP1Ctx>,
-    world: World,
+    pub(super) host: Host<GuestWorld>,
+    /// Its linear memory, once a call has asked for it.
+    pub(super) memory: Option<Memory>,
     pub(super) limiter: Limiter,
-    pub(super) room: FileRoom,
-    pub(super) random: Option<Random>,
-    pub(super) deadline: Option<Instant>,
-    pub(super) stop: Arc<Stop>,
     interrupted: Option<Interrupted>,
-}
-
-/// What a guest sees.
-struct World {
-    spec: Arc<TaskSpec>,
-    stdin: Bytes,
-    root: PathBuf,
-    stdout: Capture,
-    stderr: Capture,
-    clocks: Clocks,
-    /// What went wrong on the provider's side.
-    fault: Option<String>,
 }
 
 /// Ends a guest from outside.
@@ -64,81 +43,55 @@ pub(super) enum Interrupted {
     OutOfTime,
 }
 
-/// Ends a guest that wants to end, with its exit code.
+/// Ends a guest from within one of its calls.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("exit {0}")]
-pub(super) struct Exit(pub(super) u32);
-
-impl World {
-    fn build(&mut self) -> WasiP1Ctx {
-        let mut builder = WasiCtxBuilder::new();
-        builder
-            .args(&self.spec.args)
-            .envs(&self.spec.env)
-            .stdin(MemoryInputPipe::new(std::mem::take(&mut self.stdin)))
-            .stdout(self.stdout.clone())
-            .stderr(self.stderr.clone())
-            .wall_clock(self.clocks.clone())
-            .monotonic_clock(self.clocks.clone())
-            // Guests have threads of their own here, so they may block them.
-            .allow_blocking_current_thread(true);
-        if let Err(error) = builder.preopened_dir(&self.root, "/", FsPerms::ReadWrite) {
-            self.fault = Some(format!("can't open the guest's root: {error:#}"));
-        }
-        builder.build_p1()
-    }
-}
+#[error("{0:?}")]
+pub(super) struct Halted(pub(super) Halt);
 
 impl Guest {
-    pub(super) fn new(setup: Setup<'_>) -> Self {
+    /// # Errors
+    /// If the files make no tree.
+    pub(super) fn new(setup: Setup<'_>) -> Result<Self, Fault> {
         let Setup {
             spec,
             index,
-            stdin,
-            root,
-            files_bytes_max,
+            inputs,
             deadline,
             stop,
         } = setup;
-        Self {
-            wasi: None,
+        let config = Config {
+            args: spec.args.clone(),
+            env: spec.env.clone(),
+            stdin: inputs.stdin,
+            files: inputs.files,
+            output_limit: spec.limits.output_bytes,
+            fs_limit: GUEST_FILES_BYTES_MAX,
+        };
+        let seeded = spec.seed.map(|seed| Seeded::new(seed, index));
+        let world = GuestWorld::new(seeded, deadline, stop);
+        let host = Host::new(config, world).map_err(|error| Fault::Files(error.to_string()))?;
+        Ok(Self {
+            host,
+            memory: None,
             limiter: Limiter::new(spec.limits.memory_bytes),
-            room: FileRoom::new(root.clone(), files_bytes_max),
-            random: spec.seed.map(|seed| Random::new(seed, index)),
-            world: World {
-                spec: Arc::clone(spec),
-                stdin,
-                root,
-                stdout: Capture::new(spec.limits.output_bytes),
-                stderr: Capture::new(spec.limits.output_bytes),
-                clocks: Clocks::new(spec.seed.is_some()),
-                fault: None,
-            },
-            deadline,
-            stop,
             interrupted: None,
+        })
+    }
+
+    /// What a call gives the guest, if it doesn't end it.
+    pub(super) fn answer(&mut self, answer: Result<Errno, Halt>) -> wasmtime::Result<Errno> {
+        if self.host.world_mut().has_waited() {
+            self.check()?;
         }
-    }
-
-    /// The WASI side of it.
-    pub(super) fn wasi(&mut self) -> &mut WasiP1Ctx {
-        let Self { wasi, world, .. } = self;
-        wasi.get_or_insert_with(|| world.build())
-    }
-
-    /// What it reads and sleeps by.
-    pub(super) fn clocks(&self) -> &Clocks {
-        &self.world.clocks
+        answer.map_err(|halt| Halted(halt).into())
     }
 
     /// Fails if the guest has to end now.
     pub(super) fn check(&mut self) -> wasmtime::Result<()> {
-        if self.world.fault.is_some() || self.stop.is_stopped() {
+        let world = self.host.world_mut();
+        if world.has_fault() || world.is_stopped() {
             self.interrupted = Some(Interrupted::Stopped);
-        } else if self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
+        } else if world.is_late() {
             self.interrupted = Some(Interrupted::OutOfTime);
         }
         match self.interrupted {
@@ -149,7 +102,7 @@ impl Guest {
 
     /// What went wrong on the provider's side.
     pub(super) fn take_fault(&mut self) -> Option<String> {
-        self.world.fault.take()
+        self.host.world_mut().take_fault()
     }
 
     /// Whether an error of the instantiation is what the guest gets for what
@@ -157,22 +110,12 @@ impl Guest {
     pub(super) fn is_guests_doing(&self, error: &wasmtime::Error) -> bool {
         self.limiter.denied
             || self.interrupted.is_some()
-            || self.world.stdout.exceeded()
-            || self.world.stderr.exceeded()
-            || error.is::<Exit>()
+            || error.is::<Halted>()
             || trap::is_trap(error)
     }
 
     /// How its run ended; nothing if it was stopped.
     pub(super) fn outcome(&self, ended: wasmtime::Result<()>, wasm: &[u8]) -> Option<Outcome> {
-        for (output, what) in [
-            (&self.world.stdout, Exceeded::Stdout),
-            (&self.world.stderr, Exceeded::Stderr),
-        ] {
-            if output.exceeded() {
-                return Some(Outcome::OutputExceeded { what });
-            }
-        }
         match self.interrupted {
             Some(Interrupted::Stopped) => return None,
             Some(Interrupted::OutOfTime) => return Some(Outcome::TimedOut),
@@ -182,18 +125,25 @@ impl Guest {
             Ok(()) => return Some(Outcome::Exited(0)),
             Err(error) => error,
         };
-        Some(match error.downcast_ref::<Exit>() {
-            Some(Exit(0)) => Outcome::Exited(0),
+        let halt = error.downcast_ref().map(|Halted(halt)| *halt);
+        Some(match halt {
+            Some(Halt::OutputExceeded(stream)) => Outcome::OutputExceeded {
+                what: match stream {
+                    Stream::Stdout => Exceeded::Stdout,
+                    Stream::Stderr => Exceeded::Stderr,
+                },
+            },
+            Some(Halt::Exit(0)) => Outcome::Exited(0),
             _ if self.limiter.denied => Outcome::OutOfMemory,
-            Some(Exit(code)) => Outcome::Exited(*code),
-            None => Outcome::Trapped {
+            Some(Halt::Exit(code)) => Outcome::Exited(code),
+            Some(Halt::Trap(_)) | None => Outcome::Trapped {
                 reason: trap::reason(&error, wasm),
             },
         })
     }
 
-    /// What it wrote to stdout and stderr.
-    pub(super) fn outputs(&self) -> (Bytes, Bytes) {
-        (self.world.stdout.take(), self.world.stderr.take())
+    /// What it wrote, and its files.
+    pub(super) fn into_outputs(self) -> Outputs {
+        self.host.into_outputs()
     }
 }

@@ -1,18 +1,8 @@
-//! What a guest may take: memory, tables, room for files.
+//! What a guest may take of the engine: memories and tables.
 
-use std::path::PathBuf;
-
-use wasipool_shared::limits::GIB;
 use wasmtime::ResourceLimiter;
 
-use super::root;
 use crate::engine::TABLE_ELEMENTS_MAX;
-
-/// Bytes that a guest's files may take up, those that it was given included,
-/// unless [`Runner::limit_files`](super::Runner::limit_files) says otherwise.
-pub(super) const FILES_BYTES_MAX: u64 = 2 * GIB;
-/// What making a file, folder or link costs besides its content.
-pub(super) const FILE_COST_BYTES: u64 = 4096;
 
 /// Watches a guest's linear memories and tables.
 #[derive(Debug)]
@@ -71,40 +61,5 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(desired <= maximum.unwrap_or(usize::MAX).min(TABLE_ELEMENTS_MAX))
-    }
-}
-
-/// Watches how much room a guest's files take.
-///
-/// Writes are counted until they could have filled the room; only then the
-/// files are measured, because what was written may have been overwritten or
-/// removed since.
-#[derive(Debug)]
-pub(super) struct FileRoom {
-    root: PathBuf,
-    bytes_max: u64,
-    left: u64,
-}
-
-impl FileRoom {
-    pub(super) fn new(root: PathBuf, bytes_max: u64) -> Self {
-        // Nothing is known yet: the first write measures.
-        Self {
-            root,
-            bytes_max,
-            left: 0,
-        }
-    }
-
-    /// Takes room for that many bytes, if there is any.
-    pub(super) fn take(&mut self, bytes: u64) -> bool {
-        if bytes > self.left {
-            self.left = self.bytes_max.saturating_sub(root::measure(&self.root));
-        }
-        let enough = bytes <= self.left;
-        if enough {
-            self.left -= bytes;
-        }
-        enough
     }
 }

@@ -3,46 +3,40 @@
 //! A [`Runner`] belongs to one thread and runs one guest at a time:
 //!
 //! ```text
-//! Job ─▶ load module ─▶ fill root ─▶ instantiate, run ─▶ take artifacts ─▶ RunResult
+//! Job ─▶ load module ─▶ gather inputs ─▶ instantiate, run ─▶ take artifacts ─▶ RunResult
 //! ```
 //!
-//! - `guest`: what belongs to one guest while it runs; `limits`, `output` and
-//!   `clocks` are its parts.
-//! - `host`: the functions that it imports; `poll` and `readdir` are those that
-//!   differ most from wasmtime-wasi's.
-//! - `root`: its private files.
+//! - `guest`: what belongs to one guest while it runs; `limits` and `world` are
+//!   its parts.
+//! - `host`: the functions that it imports, those of `wasipool_wasi`.
 //! - `stop`: how a run is stopped from outside.
 //! - `trap`: from wasmtime's errors to the words for traps.
 
-mod clocks;
 mod guest;
 mod host;
 mod limits;
-mod output;
-mod poll;
-mod readdir;
-mod root;
 mod stop;
 mod trap;
+mod world;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use wasipool_shared::artifact::Patterns;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::AttemptId;
 use wasipool_shared::limits::MIB;
 use wasipool_shared::lru::Lru;
 use wasipool_shared::session::outcome::RunResult;
-use wasipool_shared::task::{Fault, Outcome, Payload, TaskSpec};
-use wasmtime::{InstancePre, Linker, Module, Store, UpdateDeadline};
+use wasipool_shared::task::{BlobRef, Fault, Outcome, TaskSpec};
+use wasipool_wasi::task::{Archives, Inputs, artifacts};
+use wasmtime::{InstancePre, Linker, Store, UpdateDeadline};
 
 use crate::engine::Engine;
 use crate::engine::modules::Modules;
 use guest::{Guest, Setup};
-use root::Root;
 
 pub use stop::Stop;
 
@@ -92,13 +86,6 @@ impl Job {
         let found = self.blobs.get(&digest).cloned();
         found.ok_or_else(|| Fault::Internal(format!("{digest} is not at hand")))
     }
-
-    fn bytes(&self, payload: &Payload) -> Result<Bytes, Fault> {
-        match payload {
-            Payload::Inline(bytes) => Ok(bytes.clone()),
-            Payload::Blob(blob) => self.blob(blob.digest),
-        }
-    }
 }
 
 /// Why a run has no result.
@@ -121,9 +108,8 @@ pub struct Runner {
     engine: Engine,
     modules: Arc<Modules>,
     linker: Linker<Guest>,
-    loaded: Lru<Digest, Arc<Loaded>>,
-    root: Root,
-    files_bytes_max: u64,
+    loaded: Lru<Digest, Arc<InstancePre<Guest>>>,
+    archives: Archives,
 }
 
 impl std::fmt::Debug for Runner {
@@ -134,28 +120,12 @@ impl std::fmt::Debug for Runner {
     }
 }
 
-/// A module that is ready to be instantiated.
-struct Loaded {
-    plan: InstancePre<Guest>,
-    /// Whether it can make files at all.
-    makes_files: bool,
-}
-
-/// Imports by which files and folders come into being.
-const MAKES_FILES: [&str; 5] = [
-    "path_open",
-    "path_create_directory",
-    "path_symlink",
-    "path_link",
-    "path_rename",
-];
-
 impl Runner {
-    /// A runner whose guests have their files below `scratch`.
+    /// A runner on this engine.
     ///
     /// # Errors
     /// If wasmtime doesn't accept the host functions.
-    pub fn new(engine: Engine, modules: Arc<Modules>, scratch: &Path) -> wasmtime::Result<Self> {
+    pub fn new(engine: Engine, modules: Arc<Modules>) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(engine.wasmtime());
         host::add_to_linker(&mut linker)?;
         Ok(Self {
@@ -163,14 +133,8 @@ impl Runner {
             modules,
             linker,
             loaded: Lru::new(LOADED_BYTES_MAX),
-            root: Root::new(scratch),
-            files_bytes_max: limits::FILES_BYTES_MAX,
+            archives: Archives::default(),
         })
-    }
-
-    /// Sets how many bytes a guest's files may take up: 2 GiB if nobody does.
-    pub fn limit_files(&mut self, bytes: u64) {
-        self.files_bytes_max = bytes;
     }
 
     /// Runs a guest to its end.
@@ -186,18 +150,12 @@ impl Runner {
         if stop.is_stopped() {
             return Err(NoResult::Stopped);
         }
-        let filled = self.root.fill(job);
-        let result = match filled {
-            Ok(_) => self.run_loaded(job, &loaded, stop),
-            Err(ref fault) => Err(fault.clone().into()),
-        };
-        if loaded.makes_files || filled != Ok(false) {
-            self.root.empty();
-        }
-        result
+        let blob = |reference: &BlobRef| job.blob(reference.digest);
+        let inputs = Inputs::new(&job.spec, &mut self.archives, blob)?;
+        self.run_loaded(job, &loaded, inputs, stop)
     }
 
-    fn load(&mut self, job: &Job) -> Result<Arc<Loaded>, Fault> {
+    fn load(&mut self, job: &Job) -> Result<Arc<InstancePre<Guest>>, Fault> {
         if let Some(loaded) = self.loaded.get(&job.module) {
             return Ok(Arc::clone(loaded));
         }
@@ -207,10 +165,7 @@ impl Runner {
             .load(&self.engine, job.module, &job.wasm)
             .map_err(fault)?;
         let plan = self.linker.instantiate_pre(&module).map_err(fault)?;
-        let loaded = Arc::new(Loaded {
-            plan,
-            makes_files: makes_files(&module),
-        });
+        let loaded = Arc::new(plan);
         let size = module.image_range().len_bytes().max(LOADED_BYTES_MIN);
         self.loaded.insert(job.module, Arc::clone(&loaded), size);
         Ok(loaded)
@@ -219,20 +174,21 @@ impl Runner {
     fn run_loaded(
         &self,
         job: &Job,
-        loaded: &Loaded,
+        loaded: &InstancePre<Guest>,
+        inputs: Inputs,
         stop: &Arc<Stop>,
     ) -> Result<RunResult, NoResult> {
+        let patterns = Patterns::new(&job.spec.artifacts)
+            .map_err(|error| Fault::Internal(error.to_string()))?;
         let timeout = Duration::from_millis(job.spec.limits.timeout_ms);
         let started = Instant::now();
         let guest = Guest::new(Setup {
             spec: &job.spec,
             index: job.index,
-            stdin: job.bytes(&job.spec.stdin)?,
-            root: self.root.path()?,
-            files_bytes_max: self.files_bytes_max,
+            inputs,
             deadline: started.checked_add(timeout),
             stop: Arc::clone(stop),
-        });
+        })?;
         let mut store = Store::new(self.engine.wasmtime(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.epoch_deadline_callback(|mut context| {
@@ -254,19 +210,19 @@ impl Runner {
             Ended::Unloadable(reason) => return Err(Fault::Module(reason).into()),
             Ended::Ran(ended) => guest.outcome(ended, &job.wasm).ok_or(NoResult::Stopped)?,
         };
-        let (stdout, stderr) = guest.outputs();
+        let mut outputs = guest.into_outputs();
         let mut result = RunResult {
             attempt: job.attempt,
             outcome,
-            stdout,
-            stderr,
+            stdout: outputs.stdout,
+            stderr: outputs.stderr,
             artifacts: Vec::new(),
             run_us,
         };
-        if !matches!(result.outcome, Outcome::OutputExceeded { .. }) {
-            match self.root.artifacts(&job.spec)? {
+        if let Outcome::Exited(_) = result.outcome {
+            match artifacts(&mut outputs.fs, &patterns, &job.spec.limits) {
                 Ok(artifacts) => result.artifacts = artifacts,
-                Err(exceeded) => result.outcome = Outcome::OutputExceeded { what: exceeded },
+                Err(what) => result.outcome = Outcome::OutputExceeded { what },
             }
         }
         Ok(result)
@@ -281,8 +237,8 @@ enum Ended {
     Ran(wasmtime::Result<()>),
 }
 
-fn start(store: &mut Store<Guest>, loaded: &Loaded) -> Ended {
-    let instance = match loaded.plan.instantiate(&mut *store) {
+fn start(store: &mut Store<Guest>, loaded: &InstancePre<Guest>) -> Ended {
+    let instance = match loaded.instantiate(&mut *store) {
         Ok(instance) => instance,
         // A memory that starts too large, a start function that traps, an
         // active segment out of bounds: the guest's doing.
@@ -293,12 +249,6 @@ fn start(store: &mut Store<Guest>, loaded: &Loaded) -> Ended {
         Ok(function) => Ended::Ran(function.call(&mut *store, ())),
         Err(error) => Ended::Unloadable(format!("{error:#}")),
     }
-}
-
-fn makes_files(module: &Module) -> bool {
-    module
-        .imports()
-        .any(|import| MAKES_FILES.contains(&import.name()))
 }
 
 /// How many bytes a range of addresses covers.

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use wasipool_shared::task::trap;
+use wasipool_wasi::Halt;
 use wasmtime::{ThrownException, Trap, WasmBacktrace};
+
+use super::guest::Halted;
 
 /// Opcodes of the conversions from floats that trap.
 const TRUNCATIONS: [u8; 8] = [0xa8, 0xa9, 0xaa, 0xab, 0xae, 0xaf, 0xb0, 0xb1];
@@ -13,8 +16,8 @@ pub(super) fn is_trap(error: &wasmtime::Error) -> bool {
     error.is::<Trap>() || error.is::<ThrownException>()
 }
 
-/// A word of [`trap`] on the first line; then, for what has no word of its own,
-/// what it was; then the names of the functions, innermost first, if the module
+/// A word of [`trap`] on the first line, with what was wrong with a call; then,
+/// for what has no word of its own, what it was; then the names of the functions, innermost first, if the module
 /// has names.
 pub(super) fn reason(error: &wasmtime::Error, wasm: &[u8]) -> String {
     let frames = error
@@ -26,7 +29,9 @@ pub(super) fn reason(error: &wasmtime::Error, wasm: &[u8]) -> String {
         .copied();
     let word = word(error, opcode);
     let mut reason = word.to_owned();
-    if word == trap::OTHER {
+    if let Some(Halted(Halt::Trap(bad))) = error.downcast_ref() {
+        _ = write!(reason, ": {bad}");
+    } else if word == trap::OTHER {
         let detail = match error.downcast_ref::<Trap>() {
             Some(trap) => trap.to_string(),
             None => error.root_cause().to_string(),

@@ -6,7 +6,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tempfile::TempDir;
 use wasipool_provider::engine::modules::Modules;
 use wasipool_provider::engine::{Engine, Ticker};
 use wasipool_provider::sandbox::{Job, NoResult, Runner, Stop};
@@ -14,12 +13,11 @@ use wasipool_shared::limits::MIB;
 use wasipool_shared::session::outcome::RunResult;
 use wasipool_shared::task::{Files, Payload, TaskLimits, TaskSpec};
 
-/// A runner with a scratch directory of its own.
+/// A runner.
 pub(crate) struct Bench {
     ticker: Arc<Ticker>,
     modules: Arc<Modules>,
     pub(crate) runner: Runner,
-    pub(crate) scratch: Arc<TempDir>,
 }
 
 impl Bench {
@@ -27,13 +25,11 @@ impl Bench {
         let ticker = Ticker::start().unwrap();
         let engine = Engine::new(&ticker, 4).unwrap();
         let modules = Arc::new(Modules::new(&engine, None));
-        let scratch = Arc::new(tempfile::tempdir().unwrap());
-        let runner = Runner::new(engine, Arc::clone(&modules), scratch.path()).unwrap();
+        let runner = Runner::new(engine, Arc::clone(&modules)).unwrap();
         Self {
             ticker,
             modules,
             runner,
-            scratch,
         }
     }
 
@@ -41,13 +37,11 @@ impl Bench {
     pub(crate) fn another(&self) -> Self {
         let engine = Engine::new(&self.ticker, 4).unwrap();
         let modules = Arc::clone(&self.modules);
-        let scratch = Arc::clone(&self.scratch);
-        let runner = Runner::new(engine, Arc::clone(&modules), scratch.path()).unwrap();
+        let runner = Runner::new(engine, Arc::clone(&modules)).unwrap();
         Self {
             ticker: Arc::clone(&self.ticker),
             modules,
             runner,
-            scratch,
         }
     }
 

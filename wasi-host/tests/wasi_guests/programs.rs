@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use wasipool_browser::wasi::fs::FileEntry;
-use wasipool_browser::wasi::types::Stream;
-use wasipool_browser::wasi::{Config, Halt};
+use wasipool_wasi::fs::FileEntry;
+use wasipool_wasi::types::Stream;
+use wasipool_wasi::{Config, Halt};
 
 use crate::support::{End, Run, config, run};
 

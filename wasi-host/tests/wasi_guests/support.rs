@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use wasipool_browser::for_each_import;
-use wasipool_browser::wasi::{Config, FromErrno, Halt, Host, Outputs, SliceMemory, World};
+use wasipool_wasi::for_each_import;
+use wasipool_wasi::{Config, FromErrno, Halt, Host, Outputs, SliceMemory, World};
 use wasmtime::{Caller, Engine, Extern, Linker, Module, Store};
 
 /// Where and when tests run: nowhere, at the start of 1970.

@@ -3,8 +3,8 @@
 
 use std::cell::RefCell;
 
-use wasipool_browser::for_each_import;
-use wasipool_browser::wasi::{FromErrno, Halt, Host, SliceMemory};
+use wasipool_wasi::for_each_import;
+use wasipool_wasi::{FromErrno, Halt, Host, SliceMemory};
 
 use crate::support::{TestWorld, config};
 
@@ -33,7 +33,7 @@ macro_rules! export {
                         Ok(errno) => FromErrno::from_errno(errno),
                         Err(reason) => {
                             *halt = Some(reason);
-                            FromErrno::from_errno(wasipool_browser::wasi::types::Errno::Nosys)
+                            FromErrno::from_errno(wasipool_wasi::types::Errno::Nosys)
                         }
                     }
                 })

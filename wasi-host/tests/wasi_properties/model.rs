@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wasipool_browser::wasi::fs::{ENTRY_COST, FileSystem, INODE_COST, Inode, Open};
-use wasipool_browser::wasi::types::Errno;
+use wasipool_wasi::fs::{ENTRY_COST, FileSystem, INODE_COST, Inode, Open};
+use wasipool_wasi::types::Errno;
 
 const ROOT: Inode = FileSystem::ROOT;
 

@@ -1,9 +1,9 @@
 //! Small guests for each group of functions, doing what must fail.
 
 use bytes::Bytes;
-use wasipool_browser::wasi::fs::FileEntry;
-use wasipool_browser::wasi::types::Stream;
-use wasipool_browser::wasi::{BadCall, Config, Halt};
+use wasipool_wasi::fs::FileEntry;
+use wasipool_wasi::types::Stream;
+use wasipool_wasi::{BadCall, Config, Halt};
 
 use crate::support::{End, config, pass_steps, run_steps};
 

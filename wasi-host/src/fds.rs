@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use wasipool_shared::limits::GUEST_DESCRIPTORS_MAX;
+
 use super::fs::{Inode, Listed};
 use super::types::{Errno, Stream};
-
-/// How many descriptors a guest may have open.
-pub const FD_LIMIT: usize = 4096;
 
 /// What a descriptor refers to.
 #[derive(Debug)]
@@ -124,7 +123,7 @@ impl Descriptors {
 
     /// Whether one more can be opened; asked before anything is created.
     pub(crate) fn check_room(&self) -> Result<(), Errno> {
-        if self.free.is_empty() && self.table.len() >= FD_LIMIT {
+        if self.free.is_empty() && self.table.len() >= GUEST_DESCRIPTORS_MAX {
             return Err(Errno::Mfile);
         }
         Ok(())

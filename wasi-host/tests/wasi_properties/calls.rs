@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use wasipool_browser::for_each_import;
-use wasipool_browser::wasi::fs::FileEntry;
-use wasipool_browser::wasi::types::{Errno, Stream};
-use wasipool_browser::wasi::{Config, GuestMemory, Halt, Host, SliceMemory, World};
+use wasipool_wasi::for_each_import;
+use wasipool_wasi::fs::FileEntry;
+use wasipool_wasi::types::{Errno, Stream};
+use wasipool_wasi::{Config, GuestMemory, Halt, Host, SliceMemory, World};
 
 const MEMORY: usize = 2048;
 const FS_LIMIT: u64 = 20_000;

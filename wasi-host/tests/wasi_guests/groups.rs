@@ -1,8 +1,8 @@
 //! Small guests for each group of functions, doing what works.
 
 use bytes::Bytes;
-use wasipool_browser::wasi::fs::FileEntry;
-use wasipool_browser::wasi::{Config, Halt};
+use wasipool_wasi::fs::FileEntry;
+use wasipool_wasi::{Config, Halt};
 
 use crate::support::{End, config, pass_steps, run, run_steps};
 

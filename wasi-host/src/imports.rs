@@ -30,11 +30,11 @@ impl FromErrno for () {
 /// ```
 ///
 /// The name is that of the import and of the method of
-/// [`Host`](crate::wasi::Host). The method takes the guest's memory and then
+/// [`Host`](crate::Host). The method takes the guest's memory and then
 /// the arguments of the row. Argument types are `u32` (wasm: `i32`), `u64` and
 /// `i64` (wasm: `i64`). The result is `i32`, or `()` for `proc_exit`; an
-/// [`Errno`](crate::wasi::types::Errno) becomes either by
-/// [`FromErrno`](crate::wasi::FromErrno).
+/// [`Errno`](crate::types::Errno) becomes either by
+/// [`FromErrno`](crate::FromErrno).
 ///
 /// Linking to wasmtime:
 ///
