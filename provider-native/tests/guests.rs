@@ -195,7 +195,7 @@ const SLEEPER: &str = r#"
         (i32.store (i32.const 16) (i32.const 1))
         (i64.store (i32.const 24) (i64.const 3600000000000))
         (i32.store (i32.const 300)
-            (call $poll (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 304)))
+            (call $poll (i32.const 0) (i32.const 104) (i32.const 1) (i32.const 304)))
         (i32.store (i32.const 200) (i32.const 300))
         (i32.store (i32.const 204) (i32.const 8))
         (drop (call $write (i32.const 1) (i32.const 200) (i32.const 1) (i32.const 208))))"#;

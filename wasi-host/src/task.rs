@@ -184,7 +184,9 @@ mod tests {
         let inputs = Inputs::new(&spec, &mut Archives::default(), |reference| {
             asked.push(*reference);
             let all = [&b"first"[..], b"second", b"third"];
-            let found = all.into_iter().find(|one| Digest::of(one) == reference.digest);
+            let found = all
+                .into_iter()
+                .find(|one| Digest::of(one) == reference.digest);
             Ok(Bytes::from_static(found.expect("one of them")))
         });
         let inputs = inputs.expect("all is there");
