@@ -19,7 +19,7 @@ use crate::view;
 const NAME_MAX: usize = 128;
 
 /// Checks a name that is to be given.
-fn check_name(name: &str) -> Result<(), Problem> {
+pub(super) fn check_name(name: &str) -> Result<(), Problem> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if (1..=NAME_MAX).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('.') {
         return Ok(());

@@ -117,7 +117,7 @@ async fn submit(app: &App, fields: JobFields, key: Option<String>) -> Result<Job
 }
 
 /// Waits until a job has ended; false if that took too long.
-async fn wait_for_end(app: &App, id: JobId, deadline: Instant) -> bool {
+pub(super) async fn wait_for_end(app: &App, id: JobId, deadline: Instant) -> bool {
     let Some(mut changes) = app.store.jobs().subscribe(id) else {
         return false;
     };

@@ -6,6 +6,7 @@
 //! - `download`, [`archive`]: bytes and files as they leave.
 //! - [`blobs`], [`run`], [`jobs`], [`tasks`], [`results`], [`events`], [`pool`]:
 //!   endpoints.
+//! - `compat`: what clients of the earlier system call.
 //! - [`assets`]: the page.
 
 pub mod archive;
@@ -13,6 +14,7 @@ pub mod assets;
 pub mod auth;
 pub mod blobs;
 pub mod body;
+mod compat;
 mod download;
 pub mod events;
 pub mod jobs;
@@ -27,6 +29,7 @@ pub mod tasks;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
@@ -176,6 +179,7 @@ pub fn router(state: AppState) -> Router {
         )
         .route("/v1/jobs/{id}/artifacts.zip", get(archive::of_job))
         .route("/v1/jobs/{id}/tasks/{index}/trace", get(tasks::trace))
+        .merge(compat::router())
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::submit));
     let provide = Router::new()
         .route("/v1/tickets", post(pool::ticket))
@@ -244,7 +248,8 @@ pub async fn serve(
             tracing::debug!(%error, "a connection keeps its delay");
         }
     });
-    axum::serve(listener, router(state))
+    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
         .with_graceful_shutdown(shutdown)
         .await
 }

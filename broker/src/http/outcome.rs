@@ -43,7 +43,7 @@ pub(super) fn answer(id: TaskId, record: TaskRecord, wanted: Wanted) -> Response
 }
 
 /// Status and code of an outcome that is no answer.
-fn refusal(record: &TaskRecord, fail: bool) -> Option<(StatusCode, &'static str)> {
+pub(super) fn refusal(record: &TaskRecord, fail: bool) -> Option<(StatusCode, &'static str)> {
     const FAILED: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
     const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
     Some(match record.state {
@@ -61,7 +61,8 @@ fn refusal(record: &TaskRecord, fail: bool) -> Option<(StatusCode, &'static str)
     })
 }
 
-fn detail(record: &TaskRecord) -> String {
+/// How a task ended, in words.
+pub(super) fn detail(record: &TaskRecord) -> String {
     let reason = record.reason.as_deref().unwrap_or_default();
     let code = record.exit_code.unwrap_or_default();
     match record.state {

@@ -109,6 +109,31 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
     }
 
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What happened, to which thing, and what to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Its headers, but for those of the document.
+    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
+    /// The same for who doesn't read documents: status, headers, and the detail
+    /// as text.
+    pub(super) fn into_text(self) -> Response {
+        let mut response = (self.status, format!("{}\n", self.detail)).into_response();
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+
     fn title(&self) -> String {
         let mut title = self.code.replace('-', " ");
         if let Some(first) = title.get_mut(..1) {

@@ -17,7 +17,7 @@ use super::params::{Params, PathOf};
 use super::{App, Problem};
 use crate::driver::{ModuleInfo, NewJob, Requires, Tasks};
 use crate::module::BlobKind;
-use crate::store::TaskRecord;
+use crate::store::{PutBlob, TaskRecord};
 use crate::task_request::fields::{EnvField, FilesField};
 use crate::task_request::job::{RETRIES_DEFAULT, argv0};
 use crate::task_request::units::{SizeField, parse_feature};
@@ -70,20 +70,7 @@ pub async fn body_as_module(
         ));
     }
     let put = body::blob(&app, content).await?;
-    let Some(info) = &put.meta.module else {
-        let detail = "the body is no module";
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid-module",
-            detail,
-        ));
-    };
-    let module = ModuleInfo {
-        reference: put.meta.digest.to_string(),
-        digest: put.meta.digest,
-        size: put.meta.size,
-        features: info.features,
-    };
+    let module = module_of(&put)?;
     let mut resolver = Resolver::new(&app.store, app.archives());
     resolver.hold(put.pin);
     request
@@ -152,37 +139,68 @@ impl Request {
     async fn run(
         mut self,
         app: &App,
-        mut resolver: Resolver<'_>,
+        resolver: Resolver<'_>,
         module: ModuleInfo,
         stdin: PayloadField,
     ) -> Result<Response, Problem> {
         self.fields.stdin = Some(stdin);
-        let argv0 = argv0(&module.reference).to_owned();
-        let spec = resolver
-            .task(Place::Alone, self.fields, &TaskFields::default(), &argv0)
-            .await?;
-        debug_assert!(!matches!(&spec.stdin, Payload::Blob(blob) if blob.size == 0));
-        let job = NewJob {
-            name: None,
-            module,
-            tasks: Tasks::Each(vec![Arc::new(spec)]),
-            priority: 0,
-            owner: 0,
-            retries: RETRIES_DEFAULT,
-            quorum: 1,
-            placement_timeout_ms: app.limits.run_placement_timeout_ms,
-            requires: self.requires,
-            labels: Default::default(),
-            idempotency_key: None,
-        };
-        // Until the task has ended: nothing else keeps what it needs.
-        let _kept = resolver.finish();
-        let (job, record) = app.driver.run(job).await?;
+        let (id, record) = run_task(app, resolver, module, self.fields, self.requires, 0).await?;
         if self.wanted.json {
             keep_artifacts(app, &record).await?;
         }
-        Ok(answer(TaskId { job, index: 0 }, record, self.wanted))
+        Ok(answer(id, record, self.wanted))
     }
+}
+
+/// What was just stored, as a module.
+pub(super) fn module_of(put: &PutBlob) -> Result<ModuleInfo, Problem> {
+    let Some(info) = &put.meta.module else {
+        let detail = "the content is no module";
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid-module",
+            detail,
+        ));
+    };
+    Ok(ModuleInfo {
+        reference: put.meta.digest.to_string(),
+        digest: put.meta.digest,
+        size: put.meta.size,
+        features: info.features,
+    })
+}
+
+/// Runs one task whose client waits: it ends when the client goes away.
+pub(super) async fn run_task(
+    app: &App,
+    mut resolver: Resolver<'_>,
+    module: ModuleInfo,
+    fields: TaskFields,
+    requires: Requires,
+    priority: i8,
+) -> Result<(TaskId, TaskRecord), Problem> {
+    let argv0 = argv0(&module.reference).to_owned();
+    let spec = resolver
+        .task(Place::Alone, fields, &TaskFields::default(), &argv0)
+        .await?;
+    debug_assert!(!matches!(&spec.stdin, Payload::Blob(blob) if blob.size == 0));
+    let job = NewJob {
+        name: None,
+        module,
+        tasks: Tasks::Each(vec![Arc::new(spec)]),
+        priority,
+        owner: 0,
+        retries: RETRIES_DEFAULT,
+        quorum: 1,
+        placement_timeout_ms: app.limits.run_placement_timeout_ms,
+        requires,
+        labels: Default::default(),
+        idempotency_key: None,
+    };
+    // Until the task has ended: nothing else keeps what it needs.
+    let _kept = resolver.finish();
+    let (job, record) = app.driver.run(job).await?;
+    Ok((TaskId { job, index: 0 }, record))
 }
 
 /// Nothing of such a task is stored but its files, which the result names by

@@ -27,7 +27,7 @@ const LABELS_MAX: usize = 64;
 const TEXT_BYTES_MAX: usize = 256;
 /// Bytes that the descriptions of all tasks of a job may take: what `defaults`
 /// say is in each of them.
-const DESCRIPTIONS_BYTES_MAX: usize = 1024 * 1024 * 1024;
+pub(crate) const DESCRIPTIONS_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// Tasks after which others get their turn.
 const TURN: usize = 256;
 

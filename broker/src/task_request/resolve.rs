@@ -36,13 +36,15 @@ pub enum Place {
     Defaults,
     /// One of the tasks.
     Task(usize),
+    /// One of the runs of a batch, as the earlier system calls them.
+    Run(usize),
 }
 
 impl Place {
     fn field(self, name: &str) -> String {
         match self {
             Self::Alone => name.to_owned(),
-            Self::Defaults | Self::Task(_) => format!("{self}.{name}"),
+            Self::Defaults | Self::Task(_) | Self::Run(_) => format!("{self}.{name}"),
         }
     }
 }
@@ -53,6 +55,7 @@ impl fmt::Display for Place {
             Self::Alone => f.write_str("the task"),
             Self::Defaults => f.write_str("defaults"),
             Self::Task(index) => write!(f, "tasks[{index}]"),
+            Self::Run(index) => write!(f, "exec[{index}]"),
         }
     }
 }
@@ -392,7 +395,7 @@ pub(super) fn within<T: PartialOrd + fmt::Display + Copy>(
 
 /// Memory that a task's description takes, payloads not counted: they are
 /// shared.
-pub(super) fn description_bytes(spec: &TaskSpec) -> usize {
+pub(crate) fn description_bytes(spec: &TaskSpec) -> usize {
     let args: usize = spec.args.iter().map(|arg| arg.len() + ITEM_BYTES).sum();
     let env: usize = spec
         .env
