@@ -222,7 +222,7 @@ export class TaskGrid {
     if (next !== undefined) {
       event.preventDefault();
       byId('grid-current').setAttribute('aria-selected', 'false');
-      this.#goTo(this.#at < 0 ? 0 : Math.min(count - 1, Math.max(0, next)));
+      this.#goTo(this.#at < 0 && event.key.startsWith('Arrow') ? 0 : Math.min(count - 1, Math.max(0, next)));
       const top = Math.floor(this.#at / this.#columns) * this.#cell;
       if (top < this.#box.scrollTop) this.#box.scrollTop = top;
       const over = top + this.#cell - this.#box.scrollTop - this.#box.clientHeight;

@@ -70,10 +70,7 @@ export class TaskPanel {
     byId('task-facts').replaceChildren(...facts(task).flatMap(([name, value]) => [
       element('dt', '', name), element('dd', '', value),
     ]));
-    const names = new Map(task.provider ? [[task.provider.id, task.provider.name]] : []);
-    const steps = trace.steps.length > 0
-      ? waterfall(trace, names)
-      : element('p', 'soft small', 'Known once it has ended.');
+    const steps = trace.steps.length > 0 ? waterfall(trace) : element('p', 'soft small', 'Nothing has happened yet.');
     byId('waterfall').replaceChildren(steps);
     byId('outputs').replaceChildren(...outputs);
     byId('artifacts').hidden = task.artifacts.length === 0;

@@ -11,8 +11,12 @@ const SPANS = /** @type {Record<string, [string, string]>} */ ({
   queued: ['waited', 'var(--waiting)'],
   sent: ['prepared', 'var(--task-output_exceeded)'],
   started: ['ran', 'var(--task-running)'],
-  ended: ['returned', 'var(--task-output_exceeded)'],
-  lost: ['lost', 'var(--bad)'],
+  ended: ['handed in', 'var(--task-output_exceeded)'],
+});
+
+/** Steps with which an attempt is over: nothing goes on after them. */
+const LAST = /** @type {Record<string, string>} */ ({
+  failed: 'failed', returned: 'given back', revoked: 'taken back', lost: 'lost',
 });
 
 /**
@@ -22,58 +26,58 @@ const SPANS = /** @type {Record<string, [string, string]>} */ ({
  * @property {number} from in milliseconds since the first step
  * @property {number} to
  * @property {number | null} attempt
- * @property {string | null} provider
  * @property {string | null} detail
  */
 
 /**
- * From steps to spans: each lasts until the next step of its attempt; what
- * belongs to no attempt, until the next step at all.
+ * From steps to spans: each lasts until the next step of its attempt, or until the
+ * last of all; what belongs to no attempt, until the next step at all.
  * @param {TraceStep[]} steps in the order of their time
+ * @param {number} [now] what is the end of the last one, if it goes on
  * @returns {Span[]}
  */
-export function spans(steps) {
+export function spans(steps, now) {
   /** @type {Span[]} */
   const found = [];
-  steps.forEach((step, at) => {
+  steps.forEach(({ step, attempt, after_ms: from, detail }, at) => {
     const later = steps.slice(at + 1);
-    const next = later.find((other) => other.attempt === step.attempt) ?? later.at(-1);
-    const end = step.attempt === null ? later[0] : next;
-    if (!end) return;
-    const [what, colour] = SPANS[step.step] ?? [step.step.replaceAll(/[-_]/g, ' '), 'var(--task-rejected)'];
-    found.push({
-      what, colour, from: step.after_ms, to: end.after_ms, attempt: step.attempt, provider: step.provider, detail: step.detail,
-    });
+    const next = attempt === null ? later[0] : later.find((other) => other.attempt === attempt) ?? later.at(-1);
+    const end = step in LAST ? from : next?.after_ms ?? now;
+    if (end === undefined) return;
+    const [what, colour] = SPANS[step] ?? [LAST[step] ?? step.replaceAll(/[-_]/g, ' '), 'var(--bad)'];
+    found.push({ what, colour, from, to: Math.max(from, end), attempt, detail });
   });
   return found;
 }
 
-/**
- * @param {Trace} trace
- * @param {Map<string, string>} names of providers, by id
- */
-export function waterfall(trace, names) {
+/** @param {Trace} trace */
+export function waterfall(trace) {
   const list = element('ol', 'waterfall');
-  const all = spans(trace.steps);
+  const first = trace.steps[0];
+  const open = trace.state === 'queued' || trace.state === 'running';
+  const all = spans(trace.steps, open && first ? Date.now() - Date.parse(first.at) : undefined);
   const total = Math.max(0.001, ...all.map((span) => span.to));
-  const attempts = new Set(all.map((span) => span.attempt).filter((attempt) => attempt !== null));
-  /** @type {number | null} */
-  let attempt = null;
-  let nth = 0;
+  /** @type {Map<number, number>} */
+  const attempts = new Map();
   for (const span of all) {
-    if (span.attempt !== null && span.attempt !== attempt && attempts.size > 1) {
-      nth += 1;
-      const where = span.provider === null ? '' : ` at ${names.get(span.provider) ?? span.provider}`;
-      list.append(element('li', 'attempt', `Attempt ${nth}${where}`));
+    const { attempt } = span;
+    if (attempt !== null && !attempts.has(attempt)) {
+      attempts.set(attempt, attempts.size + 1);
+      const where = span.detail ? ` at ${span.detail}` : '';
+      list.append(element('li', 'attempt', `Attempt ${attempts.size}${where}`));
     }
-    attempt = span.attempt;
-    const bar = element('i', '');
-    bar.style.setProperty('--from', String(span.from / total));
-    bar.style.setProperty('--part', String((span.to - span.from) / total));
-    bar.style.setProperty('--colour', span.colour);
-    const what = element('span', 'what', span.what);
-    if (span.detail) what.title = span.detail;
-    list.append(element('li', '', what, element('span', 'lane', bar), element('span', 'took', duration(span.to - span.from))));
+    list.append(row(span, total));
+    if (attempt !== null && span.detail && span.from === span.to) list.append(element('li', 'attempt', span.detail));
   }
   return list;
+}
+
+/** @param {Span} span @param {number} total */
+function row({ what, colour, from, to }, total) {
+  const bar = element('i', '');
+  bar.style.setProperty('--from', String(Math.min(0.995, from / total)));
+  bar.style.setProperty('--part', String((to - from) / total));
+  bar.style.setProperty('--colour', colour);
+  const took = from === to ? '' : duration(to - from);
+  return element('li', '', element('span', 'what', what), element('span', 'lane', bar), element('span', 'took', took));
 }
