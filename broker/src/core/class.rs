@@ -8,6 +8,7 @@ use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 
 use super::event::JobSpec;
 use super::job::Job;
+use super::owners::OwnerTurn;
 use super::pool::Provider;
 use super::slab::Slab;
 
@@ -76,8 +77,10 @@ pub(super) struct Class {
     groups: BTreeMap<u64, Members>,
     /// Since when no provider, or too few groups, can run its tasks.
     pub(super) unable_since_ms: Option<u64>,
-    /// Its jobs that have queued tasks.
-    backlog: BTreeSet<Turn>,
+    /// Its jobs that have queued tasks, by their owners.
+    backlog: BTreeMap<u32, BTreeSet<Turn>>,
+    /// Those owners, in the order of their turns.
+    owners: BTreeSet<OwnerTurn>,
     jobs: u32,
     /// The pass in which nobody had room for it.
     pub(super) full_in_pass: u64,
@@ -138,7 +141,8 @@ impl Class {
 
     /// Keys of the jobs that have queued tasks.
     pub(super) fn waiting_jobs(&self) -> Vec<u32> {
-        self.backlog.iter().map(|(_, _, job)| *job).collect()
+        let turns = self.backlog.values().flatten();
+        turns.map(|(_, _, job)| *job).collect()
     }
 }
 
@@ -191,7 +195,8 @@ impl Classes {
             members: Members::default(),
             groups: BTreeMap::new(),
             unable_since_ms: None,
-            backlog: BTreeSet::new(),
+            backlog: BTreeMap::new(),
+            owners: BTreeSet::new(),
             jobs: 1,
             full_in_pass: 0,
         };
@@ -240,42 +245,66 @@ impl Classes {
         changed
     }
 
-    pub(super) fn enqueue(&mut self, key: u32, turn: Turn) {
+    pub(super) fn enqueue(&mut self, key: u32, owner: OwnerTurn, turn: Turn) {
         let class = &mut self.classes[key];
         if class.backlog.is_empty() {
             self.active.push(key);
         }
-        class.backlog.insert(turn);
+        class.backlog.entry(owner.1).or_default().insert(turn);
+        class.owners.insert(owner);
     }
 
-    pub(super) fn dequeue(&mut self, key: u32, turn: Turn) {
+    pub(super) fn dequeue(&mut self, key: u32, owner: OwnerTurn, turn: Turn) {
         let class = &mut self.classes[key];
-        class.backlog.remove(&turn);
+        let jobs = class.backlog.get_mut(&owner.1);
+        let jobs = jobs.expect("a job that leaves the backlog is in it");
+        jobs.remove(&turn);
+        if jobs.is_empty() {
+            class.backlog.remove(&owner.1);
+            class.owners.remove(&owner);
+        }
         if class.backlog.is_empty() {
             self.active.retain(|active| *active != key);
         }
     }
 
     /// Gives a waiting job another turn; the class stays active throughout.
-    pub(super) fn requeue(&mut self, key: u32, old: Turn, new: Turn) {
-        let class = &mut self.classes[key];
-        class.backlog.remove(&old);
-        class.backlog.insert(new);
+    pub(super) fn requeue(&mut self, key: u32, owner: u32, old: Turn, new: Turn) {
+        let jobs = self.classes[key].backlog.get_mut(&owner);
+        let jobs = jobs.expect("a waiting job is in the backlog");
+        jobs.remove(&old);
+        jobs.insert(new);
     }
 
-    /// Whose turn it is among those that this pass did not find stuck.
+    /// An owner has another turn, wherever its jobs wait.
+    pub(super) fn owner_moved(&mut self, old: OwnerTurn, new: OwnerTurn) {
+        if old == new {
+            return;
+        }
+        for key in &self.active {
+            let class = &mut self.classes[*key];
+            if class.owners.remove(&old) {
+                class.owners.insert(new);
+            }
+        }
+    }
+
+    /// Whose turn it is among those that this pass did not find stuck: the
+    /// owner's first, then the job's.
     pub(super) fn next(&self, pass: u64, jobs: &Slab<Job>) -> Option<u32> {
+        let first_of = |class: &Class| {
+            class.owners.iter().find_map(|owner| {
+                let turns = class.backlog[&owner.1].iter();
+                let mut open = turns.filter(|(_, _, job)| jobs[*job].stuck_in_pass != pass);
+                open.next().map(|turn| (*owner, *turn))
+            })
+        };
         self.active
             .iter()
             .map(|key| &self.classes[*key])
             .filter(|class| class.full_in_pass != pass)
-            .filter_map(|class| {
-                class
-                    .backlog
-                    .iter()
-                    .find(|(_, _, job)| jobs[*job].stuck_in_pass != pass)
-            })
+            .filter_map(first_of)
             .min()
-            .map(|(_, _, job)| *job)
+            .map(|(_, (_, _, job))| job)
     }
 }

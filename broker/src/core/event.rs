@@ -18,6 +18,10 @@ pub struct Config {
     /// What a task is taken to run for while nothing is known of its job, in
     /// microseconds. Half of `prefetch_us` sends one task a slot ahead.
     pub unknown_run_us: u64,
+    /// Time after which a job that waits counts as one step older, in
+    /// milliseconds: each step halves what is left of its wait, the tenth puts
+    /// it before all others of its owner. `u64::MAX` is never.
+    pub ageing_ms: u64,
     /// Results beyond the quorum that a task may get before it is disputed.
     pub quorum_extra: u32,
     /// Faults in a row after which a provider is cooled down.
@@ -34,6 +38,7 @@ impl Default for Config {
             prefetch_max: 512,
             prefetch_us: 100_000,
             unknown_run_us: 50_000,
+            ageing_ms: 30_000,
             quorum_extra: 2,
             cooldown_faults: 5,
             cooldown_ms: 1_000,

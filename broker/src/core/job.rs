@@ -27,6 +27,8 @@ pub(super) struct Job {
     pub(super) submitted_ms: u64,
     /// Key of its class.
     pub(super) class: u32,
+    /// Key of its owner.
+    pub(super) owner: u32,
     /// Number and digest of its module.
     pub(super) module: u32,
     digest: Digest,
@@ -46,6 +48,12 @@ pub(super) struct Job {
     pub(super) ended: Counts,
     /// Tasks with a live attempt.
     pub(super) running: u32,
+    /// When it last started a task, or began to wait.
+    pub(super) started_ms: u64,
+    /// Periods that it has waited since then.
+    pub(super) ages: u32,
+    /// The end of the period that runs, if one does.
+    pub(super) ageing_ms: Option<u64>,
     /// Deadline of its queued tasks while nobody is able.
     pub(super) placement_ms: Option<u64>,
     /// Key of the provider that got a task last.
@@ -56,16 +64,24 @@ pub(super) struct Job {
     measured: bool,
 }
 
+/// Where a new job belongs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keys {
+    pub(super) class: u32,
+    pub(super) owner: u32,
+    /// How many jobs came before it.
+    pub(super) age: u64,
+}
+
 impl Job {
     pub(super) fn new(
         now_ms: u64,
         id: JobId,
         spec: &JobSpec,
         config: &Config,
-        keys: (u32, u64),
+        keys: Keys,
         modules: &mut Modules,
     ) -> Self {
-        let (class, age) = keys;
         let (module, work_us) = modules.look_up(spec.module);
         let quorum = spec.quorum.max(1);
         let (queue, ended) = match &spec.resumed {
@@ -81,12 +97,13 @@ impl Job {
             memory_bytes: spec.memory_bytes,
             placement_timeout_ms: spec.placement_timeout_ms,
             submitted_ms: now_ms,
-            class,
+            class: keys.class,
+            owner: keys.owner,
             module,
             digest: spec.module,
             weight: fair::weight(spec.priority),
             tag: 0,
-            age,
+            age: keys.age,
             waiting: false,
             stuck_in_pass: 0,
             queue,
@@ -101,6 +118,9 @@ impl Job {
                 ..ended
             },
             running: 0,
+            started_ms: now_ms,
+            ages: 0,
+            ageing_ms: None,
             placement_ms: None,
             last_provider: 0,
             work_us,
@@ -139,6 +159,12 @@ impl Job {
                 .replicas
                 .as_ref()
                 .is_some_and(|replicas| replicas.has_needy())
+    }
+
+    /// When it is one step older, unless it starts a task before.
+    pub(super) fn older_ms(&self, config: &Config) -> u64 {
+        let waited_ms = config.ageing_ms.saturating_mul(u64::from(self.ages) + 1);
+        self.started_ms.saturating_add(waited_ms)
     }
 
     /// What a task is taken to cost where providers don't matter.

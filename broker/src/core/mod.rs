@@ -8,7 +8,8 @@
 //! # Layout
 //! - `event`: what goes in and comes out.
 //! - `job`, `queue`: a job and its queued tasks.
-//! - `class`, `fair`: jobs by what they need; whose turn it is.
+//! - `class`, `owners`, `fair`: jobs by what they need and whose they are; whose
+//!   turn it is.
 //! - `pool`, `placement`: providers, in the order in which they get tasks.
 //! - `attempt`, `quorum`: tasks in flight, once or several times.
 //! - `schedule`: brings the two together after each event.
@@ -30,6 +31,7 @@ mod fair;
 mod job;
 mod membership;
 mod outcome;
+mod owners;
 mod placement;
 mod pool;
 mod queue;
@@ -52,8 +54,8 @@ pub use event::{
 };
 
 use class::Classes;
-use fair::VirtualTime;
 use job::{Job, Modules};
+use owners::Owners;
 use pool::Pool;
 use slab::Slab;
 use timer::{Timer, Timers};
@@ -72,9 +74,11 @@ pub struct Core {
     age: u64,
     classes: Classes,
     modules: Modules,
-    virtual_time: VirtualTime,
+    owners: Owners,
     pool: Pool,
     timers: Timers,
+    /// The time of the event that is handled.
+    now_ms: u64,
     /// Attempts ever made; the next one's fencing number.
     attempts: u64,
     /// Passes of the scheduler ever made.
@@ -95,8 +99,9 @@ impl Core {
             age: 0,
             classes: Classes::new(),
             modules: Modules::default(),
-            virtual_time: VirtualTime::default(),
+            owners: Owners::default(),
             timers: Timers::default(),
+            now_ms: 0,
             attempts: 0,
             passes: 0,
             queued: 0,
@@ -107,6 +112,7 @@ impl Core {
     /// Takes in what happened at `now_ms`, a time that never goes back, and
     /// appends what is to be done.
     pub fn handle(&mut self, now_ms: u64, event: Event, effects: &mut Vec<Effect>) {
+        self.now_ms = now_ms;
         self.run_due(now_ms, effects);
         match event {
             Event::Submit { job, spec } => self.submit(now_ms, job, &spec, effects),
@@ -156,6 +162,7 @@ impl Core {
                     self.reject_queued(job, effects);
                     self.settle_job(job, effects);
                 }
+                Timer::Ageing(job) => self.age(now_ms, job),
                 Timer::Replica(job, index) => {
                     self.give_up_replica(now_ms, job, index, effects);
                     self.settle_job(job, effects);

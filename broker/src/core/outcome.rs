@@ -7,6 +7,7 @@ use wasipool_shared::ids::{AttemptId, ProviderId};
 use super::Core;
 use super::attempt::{Attempt, Trail, losses};
 use super::event::{Effect, End, Verdict};
+use super::fair::AGES_MAX;
 use super::job::Job;
 use super::pool::Pool;
 use super::queue::Waiting;
@@ -120,9 +121,14 @@ impl Core {
         let sample_us = self.pool.learn(provider, run_us, job.measured_us());
         let correction_us = job.learn(sample_us, &self.config);
         if correction_us != 0.0 {
+            let before = self.owners.turn(job.owner);
             let tag = self
-                .virtual_time
-                .correct(job.tag, correction_us, job.weight);
+                .owners
+                .correct(job.owner, job.tag, correction_us, job.weight);
+            // Whoever goes first because it waited still does.
+            let tag = if job.ages >= AGES_MAX { job.tag } else { tag };
+            let after = self.owners.turn(job.owner);
+            self.classes.owner_moved(before, after);
             self.retag(key, tag);
             // Later jobs with the module need not wait for this one's end.
             self.jobs[key].teach(&mut self.modules);

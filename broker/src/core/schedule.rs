@@ -8,11 +8,13 @@ use super::Core;
 use super::attempt::Attempt;
 use super::class::Class;
 use super::event::Effect;
+use super::fair::AGES_MAX;
 use super::job::Job;
 use super::placement::Room;
 use super::pool::Provider;
 use super::queue::Waiting;
 use super::quorum::{Pick, Replica, Replicated};
+use super::timer::Timer;
 
 use wasipool_shared::ids::AttemptId;
 
@@ -160,7 +162,17 @@ impl Core {
         });
         let (memory_bytes, module, cost_us) =
             (job.memory_bytes, job.module, job.cost_us(&self.config));
-        let tag = self.virtual_time.serve(job.tag, cost_us, job.weight);
+        let before = self.owners.turn(job.owner);
+        let tag = if job.ages >= AGES_MAX {
+            self.owners.rejoin(job.owner, job.tag)
+        } else {
+            job.tag
+        };
+        let tag = self.owners.serve(job.owner, tag, cost_us, job.weight);
+        self.classes
+            .owner_moved(before, self.owners.turn(job.owner));
+        job.started_ms = self.now_ms;
+        job.ages = 0;
         self.pool.start(provider, attempt, memory_bytes, module);
         self.refresh(key);
         self.retag(key, tag);
@@ -172,8 +184,34 @@ impl Core {
         let old = job.turn(key);
         job.tag = tag;
         if job.waiting {
-            self.classes.requeue(job.class, old, job.turn(key));
+            let (class, new) = (job.class, job.turn(key));
+            self.classes.requeue(class, job.owner, old, new);
         }
+    }
+
+    /// Starts or ends the period after which a waiting job is one older. One
+    /// that runs is left alone while tasks start, which is cheaper: `age` looks.
+    pub(super) fn arm_ageing(&mut self, key: u32) {
+        let job = &mut self.jobs[key];
+        let running_ms = job.ageing_ms;
+        let wanted_ms = (job.waiting && job.ages < AGES_MAX)
+            .then(|| running_ms.unwrap_or_else(|| job.older_ms(&self.config)))
+            .filter(|at_ms| *at_ms < u64::MAX);
+        self.timers
+            .replace(Timer::Ageing(key), job.ageing_ms, wanted_ms);
+        job.ageing_ms = wanted_ms;
+    }
+
+    /// A period came to its end: if the job started nothing in it, it is older.
+    pub(super) fn age(&mut self, now_ms: u64, key: u32) {
+        let job = &mut self.jobs[key];
+        job.ageing_ms = None;
+        if job.older_ms(&self.config) <= now_ms {
+            job.ages += 1;
+            let tag = self.owners.age(job.owner, job.tag, job.ages);
+            self.retag(key, tag);
+        }
+        self.arm_ageing(key);
     }
 }
 

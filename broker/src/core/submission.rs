@@ -7,7 +7,7 @@ use wasipool_shared::ids::{AttemptId, JobId};
 use super::Core;
 use super::class::Needs;
 use super::event::{Counts, Effect, End, JobSpec};
-use super::job::Job;
+use super::job::{Job, Keys};
 use super::quorum::Replica;
 use super::reason;
 use super::timer::Timer;
@@ -37,7 +37,11 @@ impl Core {
         }
         let providers = self.pool.providers.iter().map(|(_, provider)| provider);
         let class = self.classes.acquire(now_ms, Needs::of(spec), providers);
-        let keys = (class, self.age);
+        let keys = Keys {
+            class,
+            owner: self.owners.acquire(spec.owner),
+            age: self.age,
+        };
         let job = Job::new(now_ms, id, spec, &self.config, keys, &mut self.modules);
         self.age += 1;
         self.queued += u64::from(job.queued());
@@ -52,14 +56,21 @@ impl Core {
         let job = &mut self.jobs[key];
         if job.has_work() != job.waiting {
             job.waiting = !job.waiting;
+            let before = self.owners.turn(job.owner);
             if job.waiting {
-                job.tag = self.virtual_time.enter(job.tag, job.weight);
-                self.classes.enqueue(job.class, job.turn(key));
+                job.tag = self.owners.enter(job.owner, job.tag, job.weight);
+                let owner = self.owners.turn(job.owner);
+                self.classes.owner_moved(before, owner);
+                self.classes.enqueue(job.class, owner, job.turn(key));
+                job.started_ms = self.now_ms;
+                job.ages = 0;
             } else {
-                self.virtual_time.exit(job.weight);
-                self.classes.dequeue(job.class, job.turn(key));
+                self.owners.exit(job.owner, job.weight);
+                self.classes.dequeue(job.class, before, job.turn(key));
             }
         }
+        self.arm_ageing(key);
+        let job = &mut self.jobs[key];
         let unable_since_ms = self.classes.get(job.class).unable_since_ms;
         let deadline_ms = unable_since_ms
             .filter(|_| job.queued() > 0)
@@ -84,6 +95,7 @@ impl Core {
         let job = self.jobs.remove(key);
         job.teach(&mut self.modules);
         self.classes.release(job.class);
+        self.owners.release(job.owner);
         self.job_keys.remove(&job.id);
         effects.push(Effect::JobEnded {
             job: job.id,

@@ -10,6 +10,8 @@ pub(super) enum Timer {
     /// The queued tasks of a job waited long enough for a provider that could
     /// ever run them.
     Placement(u32),
+    /// A job waited for one more period without a start.
+    Ageing(u32),
     /// A task (job, index) waited long enough for one more group to ask.
     Replica(u32, u32),
 }

@@ -70,10 +70,12 @@ impl Bench {
         }
     }
 
-    /// One slot at most is ever filled per slot: nothing is sent ahead.
+    /// One task at most is at a slot: nothing is sent ahead. Nor does any job
+    /// age.
     fn without_prefetch() -> Self {
         let core = Core::new(Config {
             prefetch_max: 0,
+            ageing_ms: u64::MAX,
             ..Config::default()
         });
         Self { core, now_ms: 0 }

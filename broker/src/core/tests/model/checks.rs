@@ -48,6 +48,7 @@ impl Model {
         assert!(!record.draining && record.suits(&job.spec));
         assert!(task.index < job.spec.tasks && !job.ended.contains_key(&task.index));
         self.check_replicas(record, task);
+        self.check_starvation(provider, task);
         let job = self.jobs.get_mut(&task.job).expect("the job has not ended");
         let live = job.live.entry(task.index).or_default();
         live.push((provider, attempt));
@@ -62,6 +63,43 @@ impl Model {
         // Only a provider that offers less than before has more than fits.
         let fits = at_once <= self.providers[&provider].capacity.memory_bytes;
         assert!(fits || at_once == before, "more memory than it has");
+    }
+
+    /// A task starts: jobs of the same owner that have waited for longer than
+    /// ten periods of ageing, and could have had the slot, are passed over at
+    /// most once by each of the others, whatever their priority.
+    fn check_starvation(&mut self, provider: ProviderId, task: TaskId) {
+        let record = &self.providers[&provider];
+        let owner = self.jobs[&task.job].spec.owner;
+        let room = memory_at_once(&self.jobs, record, 1);
+        let room = record.capacity.memory_bytes.saturating_sub(room);
+        let has_slot = record.live.len() < usize::from(record.capacity.slots);
+        let fits = |job: &ModelJob| record.suits(&job.spec) && job.spec.memory_bytes <= room;
+        let old_ms = self.now_ms.saturating_sub(10 * self.config.ageing_ms);
+        let starves = |id: JobId, job: &ModelJob| {
+            let free = |index: &u32| {
+                let taken = job.ended.contains_key(index) || job.live.contains_key(index);
+                !taken && !job.avoid.contains_key(index)
+            };
+            id != task.job
+                && job.spec.quorum <= 1
+                && job.spec.owner == owner
+                && job.waits_since_ms.is_some_and(|since_ms| since_ms < old_ms)
+                && (0..job.spec.tasks).any(|index| free(&index))
+        };
+        let mut starved = Vec::new();
+        for (id, job) in &self.jobs {
+            if has_slot && fits(job) && starves(*id, job) {
+                starved.push(*id);
+            }
+        }
+        for id in starved {
+            let job = self.jobs.get_mut(&id).expect("it is there");
+            assert!(job.passed_by.insert(task.job), "{id} starves");
+        }
+        let job = self.jobs.get_mut(&task.job).expect("the job has not ended");
+        job.waits_since_ms = Some(self.now_ms);
+        job.passed_by.clear();
     }
 
     /// One more attempt of the task is no more than was asked for, and not at a
