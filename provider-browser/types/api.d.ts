@@ -580,6 +580,10 @@ tasks_done: number,
  */
 failures: number,
 /**
+ * Why it gets nothing at present, if it failed too often.
+ */
+reason: string | null,
+/**
  * When it joined (RFC 3339, UTC).
  */
 connected: string,
@@ -625,6 +629,15 @@ dropped: number,
  */
 jobs: number,
 /**
+ * Whether jobs, results and blobs are in memory only and end with the
+ * broker.
+ */
+ephemeral: boolean,
+/**
+ * Bytes of all stored blobs and results.
+ */
+stored_bytes: number,
+/**
  * Since the start, in seconds.
  */
 uptime_s: number, };
@@ -669,6 +682,15 @@ dropped: number,
  * Jobs that haven't ended.
  */
 jobs: number,
+/**
+ * Whether jobs, results and blobs are in memory only and end with the
+ * broker.
+ */
+ephemeral: boolean,
+/**
+ * Bytes of all stored blobs and results.
+ */
+stored_bytes: number,
 /**
  * Since the start, in seconds.
  */

@@ -313,6 +313,8 @@ pub struct ProviderView {
     pub round_trip_us: Option<u32>,
     /// Until when it gets nothing new because it failed too often.
     pub cooled_down_until_ms: Option<u64>,
+    /// Why it failed, while it is cooled down.
+    pub cooled_down_reason: Option<Arc<str>>,
     /// Whether it gets nothing new because it is about to leave.
     pub draining: bool,
 }

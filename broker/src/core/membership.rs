@@ -8,6 +8,13 @@ use super::event::Effect;
 use super::pool::Pool;
 use super::timer::Timer;
 
+/// What is kept of a provider's own words about its fault, in bytes.
+const REASON_BYTES_MAX: usize = 256;
+
+fn shortened(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
 impl Core {
     pub(super) fn join(
         &mut self,
@@ -62,7 +69,7 @@ impl Core {
     }
 
     /// Counts a fault of a provider; after several in a row it rests.
-    pub(super) fn count_fault(&mut self, now_ms: u64, key: u32) {
+    pub(super) fn count_fault(&mut self, now_ms: u64, key: u32, fault: &str) {
         let provider = &mut self.pool.providers[key];
         provider.failures += 1;
         provider.faults_in_row = provider.faults_in_row.saturating_add(1);
@@ -79,6 +86,9 @@ impl Core {
             .min(self.config.cooldown_ms_max);
         // Faults of what was in flight when the rest began don't shorten it.
         let until_ms = Some(now_ms.saturating_add(rest_ms)).max(old_ms);
+        let faults = provider.faults_in_row;
+        let last = shortened(fault, REASON_BYTES_MAX);
+        provider.rest_reason = Some(format!("{faults} faults in a row, the last: {last}").into());
         self.timers.replace(Timer::Cooldown(key), old_ms, until_ms);
         self.change(now_ms, key, |pool| {
             pool.providers[key].cooled_until_ms = until_ms;
@@ -88,6 +98,7 @@ impl Core {
     pub(super) fn end_cooldown(&mut self, now_ms: u64, key: u32) {
         self.change(now_ms, key, |pool| {
             pool.providers[key].cooled_until_ms = None;
+            pool.providers[key].rest_reason = None;
         });
     }
 

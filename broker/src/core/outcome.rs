@@ -104,7 +104,7 @@ impl Core {
                 self.lose(now_ms, attempt, loss, effects);
             }
             Verdict::Fault { reason } => {
-                self.count_fault(now_ms, provider_key);
+                self.count_fault(now_ms, provider_key, &reason);
                 let reason = format!("provider {provider}: {reason}").into();
                 let loss = Loss::Counted {
                     reason,

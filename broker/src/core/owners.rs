@@ -19,7 +19,6 @@ pub(super) type OwnerTurn = (u64, u32);
 
 #[derive(Debug)]
 struct Owner {
-    id: u64,
     /// Its tag among the owners.
     tag: u64,
     /// Of its jobs.
@@ -52,7 +51,6 @@ impl Owners {
             self.forget_idle();
         }
         let key = self.owners.insert(Owner {
-            id,
             tag: 0,
             time: VirtualTime::default(),
             waiting: 0,
@@ -138,13 +136,6 @@ impl Owners {
     pub(super) fn rejoin(&self, key: u32, tag: u64) -> u64 {
         tag.max(self.owners[key].time.now())
     }
-
-    #[cfg(test)]
-    pub(super) fn is_known(&self, id: u64) -> bool {
-        self.by_id
-            .get(&id)
-            .is_some_and(|key| self.owners[*key].id == id)
-    }
 }
 
 #[cfg(test)]
@@ -160,7 +151,7 @@ mod tests {
             owners.release(key);
         }
         assert!(owners.by_id.len() <= IDLE_MAX as usize + 1);
-        assert!(owners.is_known(7));
+        assert_eq!(owners.by_id.get(&7), Some(&busy));
         owners.release(busy);
         assert_eq!(owners.acquire(7), busy);
     }

@@ -1,6 +1,7 @@
 //! The connected providers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use wasipool_shared::capacity::{Capacity, ProviderKind};
 use wasipool_shared::ids::ProviderId;
@@ -66,6 +67,8 @@ pub(super) struct Provider {
     pub(super) cooled_until_ms: Option<u64>,
     pub(super) faults_in_row: u32,
     pub(super) failures: u64,
+    /// Why it gets nothing at present.
+    pub(super) rest_reason: Option<Arc<str>>,
     tasks_done: u64,
     /// Speed of a slot as seen; starts as reported.
     pub(super) speed: f64,
@@ -158,6 +161,7 @@ impl Provider {
             speed: self.speed as u32,
             round_trip_us: self.round_trip_us,
             cooled_down_until_ms: self.cooled_until_ms,
+            cooled_down_reason: self.rest_reason.clone(),
             draining: self.draining,
         }
     }
@@ -222,6 +226,7 @@ impl Pool {
             cooled_until_ms: None,
             faults_in_row: 0,
             failures: 0,
+            rest_reason: None,
             tasks_done: 0,
             speed: reported_speed(&capacity),
             capacity,

@@ -110,6 +110,11 @@ fn provider(seen: &core::ProviderView, live: &LiveProvider, now_ms: u64) -> api:
         round_trip_ms: seen.round_trip_us.map(|micros| f64::from(micros) / 1e3),
         tasks_done: seen.tasks_done,
         failures: seen.failures,
+        reason: seen
+            .cooled_down_reason
+            .as_deref()
+            .filter(|_| cooled_down)
+            .map(str::to_owned),
         connected: rfc3339(live.joined_unix_ms),
         modules: live.modules.iter().map(ToString::to_string).collect(),
     }

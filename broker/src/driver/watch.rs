@@ -270,6 +270,7 @@ mod tests {
             round_trip_ms: None,
             tasks_done: 0,
             failures: 0,
+            reason: None,
             connected: String::new(),
             modules: Vec::new(),
         })

@@ -38,6 +38,8 @@ pub struct PoolProvider {
     pub tasks_done: u64,
     /// Attempts that failed by its fault.
     pub failures: u64,
+    /// Why it gets nothing at present, if it failed too often.
+    pub reason: Option<String>,
     /// When it joined (RFC 3339, UTC).
     pub connected: String,
     /// Digests of modules that it was given.

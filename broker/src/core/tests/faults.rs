@@ -186,7 +186,11 @@ fn faults_in_a_row_cool_a_provider_down_for_longer_each_time() {
         bench.ended((1, attempt), fault(), 0);
         attempt += 1;
         let view = bench.core.provider(ProviderId(1)).expect("it is there");
+        let reason = view.cooled_down_reason.as_deref();
+        assert_eq!(view.cooled_down_until_ms.is_some(), reason.is_some());
         if let Some(until_ms) = view.cooled_down_until_ms {
+            let wanted = format!("{attempt} faults in a row, the last: it broke");
+            assert_eq!(reason, Some(wanted.as_str()));
             assert_eq!(
                 (bench.core.next_deadline_ms(), view.busy),
                 (Some(until_ms), 0)
