@@ -18,6 +18,7 @@ use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 use super::download::to_be_saved;
+use super::openapi::{Binary, Conflict, Denied, NoJob, NoTask};
 use super::params::PathOf;
 use super::{App, Problem, tasks};
 use crate::store::ArtifactRecord;
@@ -34,6 +35,18 @@ const COMPRESS_AT_ONCE: usize = 16 * 1024;
 ///
 /// # Errors
 /// If there is no such job or it hasn't ended.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/artifacts.zip",
+    tag = "jobs",
+    summary = "All files that a job brought back",
+    description = "As a zip archive; each file as `<index>/<path>`.",
+    params(("id" = JobId, Path, description = "The job."),),
+    responses(
+        (status = 200, description = "The archive.", content_type = "application/zip", body = Binary),
+        Denied, NoJob, Conflict,
+    )
+)]
 pub async fn of_job(
     State(app): State<App>,
     PathOf(id): PathOf<String>,
@@ -54,6 +67,19 @@ pub async fn of_job(
 ///
 /// # Errors
 /// If there is no such task or it hasn't ended.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/tasks/{index}/artifacts.zip",
+    tag = "tasks",
+    summary = "All files that a task brought back",
+    description = "As a zip archive.",
+    params(("id" = JobId, Path, description = "The job."),
+        ("index" = u32, Path, description = "The task's place in its job, from 0."),),
+    responses(
+        (status = 200, description = "The archive.", content_type = "application/zip", body = Binary),
+        Denied, NoTask, Conflict,
+    )
+)]
 pub async fn of_task(
     State(app): State<App>,
     PathOf((id, index)): PathOf<(String, String)>,

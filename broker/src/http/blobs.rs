@@ -9,6 +9,7 @@ use wasipool_shared::api::{self, Page};
 use wasipool_shared::digest::Digest;
 
 use super::download::Download;
+use super::openapi::{Binary, Denied, Invalid, NoBlob, Range, Upload};
 use super::params::{Params, PathOf};
 use super::{App, Problem, body};
 use crate::module::BlobKind;
@@ -46,6 +47,20 @@ fn created(new: bool, blob: api::Blob) -> Response {
 ///
 /// # Errors
 /// If name or content aren't accepted.
+#[utoipa::path(
+    put,
+    path = "/v1/blobs/{ref}",
+    tag = "blobs",
+    summary = "Store content under a name",
+    description = "Text of a module (WAT) is stored as its binary. A name that is there already moves to the new content.",
+    params(("ref" = String, Path, min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$", description = "The name.")),
+    request_body(content = Binary, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "The name had this content before.", body = api::Blob),
+        (status = 201, description = "It is new.", body = api::Blob, headers(("location" = String))),
+        Denied, Invalid, Upload,
+    )
+)]
 pub async fn put(
     State(app): State<App>,
     PathOf(name): PathOf<String>,
@@ -76,6 +91,19 @@ pub async fn put_without_name() -> Result<Response, Problem> {
 ///
 /// # Errors
 /// If the content isn't accepted.
+#[utoipa::path(
+    post,
+    path = "/v1/blobs",
+    tag = "blobs",
+    summary = "Store content without a name",
+    description = "It is found by its digest as long as something needs it or there is room.",
+    request_body(content = Binary, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "The content was there before.", body = api::Blob),
+        (status = 201, description = "It is new.", body = api::Blob, headers(("location" = String))),
+        Denied, Invalid, Upload,
+    )
+)]
 pub async fn post(
     State(app): State<App>,
     params: Params,
@@ -93,6 +121,18 @@ pub async fn post(
 ///
 /// # Errors
 /// If the query isn't understood.
+#[utoipa::path(
+    get,
+    path = "/v1/blobs",
+    tag = "blobs",
+    summary = "List names",
+    description = "In their order.",
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 100 if nothing is said."),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before."),
+    ),
+    responses((status = 200, description = "A page.", body = Page<api::Blob>), Denied, Invalid)
+)]
 pub async fn list(
     State(app): State<App>,
     params: Params,
@@ -115,6 +155,26 @@ pub async fn list(
 ///
 /// # Errors
 /// If there is no such blob.
+#[utoipa::path(
+    get,
+    path = "/v1/blobs/{ref}",
+    tag = "blobs",
+    summary = "Get content",
+    description = "What is asked for by its digest may be cached for ever.",
+    params(
+        ("ref" = String, Path, min_length = 1, description = "A name or a digest."),
+        ("range" = Option<String>, Header, description = "A part, as in RFC 9110: `bytes=0-99`."),
+        ("if-none-match" = Option<String>, Header, description = "Tags of content that is known already."),
+    ),
+    responses(
+        (status = 200, description = "The content; `application/wasm` if it is a module.", content_type = "application/octet-stream", body = Binary,
+            headers(("etag" = String, description = "The digest of the content."))),
+        (status = 206, description = "The part that was asked for.", content_type = "application/octet-stream", body = Binary,
+            headers(("content-range" = String))),
+        (status = 304, description = "The content is one that the client knows."),
+        Denied, NoBlob, Range,
+    )
+)]
 pub async fn get(
     State(app): State<App>,
     PathOf(reference): PathOf<String>,
@@ -156,6 +216,15 @@ fn content_type(meta: &BlobMeta) -> &'static str {
 ///
 /// # Errors
 /// If there is no such name.
+#[utoipa::path(
+    delete,
+    path = "/v1/blobs/{ref}",
+    tag = "blobs",
+    summary = "Delete a name",
+    description = "The content stays as long as something needs it.",
+    params(("ref" = String, Path, min_length = 1, description = "The name.")),
+    responses((status = 204, description = "The name is gone."), Denied, Invalid, NoBlob)
+)]
 pub async fn delete(
     State(app): State<App>,
     PathOf(name): PathOf<String>,

@@ -10,7 +10,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use tokio::time::timeout;
+use wasipool_shared::ids::JobId;
 
+use super::openapi::{Denied, Invalid, NoJob, TooMany};
 use super::params::{Params, PathOf, job_id};
 use super::{App, Problem};
 use crate::events::{ALIVE, TooManyStreams};
@@ -22,6 +24,18 @@ const ALIVE_EVERY: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// If too many listen.
+#[utoipa::path(
+    get,
+    path = "/v1/events",
+    tag = "events",
+    summary = "What happens in the pool",
+    description = "Server-sent events: `stats` (`StatsEvent`), `providers` (`ProvidersEvent`) and `jobs` (`JobsEvent`). Everything comes first, then what changes.",
+    params(("last-event-id" = Option<String>, Header, description = "`id` of the last event that the client knows: it goes on from there if that is still possible."),),
+    responses(
+        (status = 200, description = "Events, as long as the client listens.", content_type = "text/event-stream", body = String),
+        Denied, Invalid, TooMany,
+    )
+)]
 pub async fn pool(
     State(app): State<App>,
     params: Params,
@@ -39,6 +53,21 @@ pub async fn pool(
 ///
 /// # Errors
 /// If there is no such job or too many listen.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/events",
+    tag = "events",
+    summary = "What happens to a job",
+    description = "Server-sent events: `job` (`Job`), `tasks` (`TasksEvent`) and, at its end, `end` (`Job`). Everything comes first, then what changes.",
+    params(
+        ("id" = JobId, Path, description = "The job."),
+        ("last-event-id" = Option<String>, Header, description = "`id` of the last event that the client knows: it goes on from there if that is still possible."),
+    ),
+    responses(
+        (status = 200, description = "Events until the job has ended.", content_type = "text/event-stream", body = String),
+        Denied, Invalid, NoJob, TooMany,
+    )
+)]
 pub async fn job(
     State(app): State<App>,
     PathOf(id): PathOf<String>,

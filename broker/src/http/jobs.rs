@@ -11,11 +11,13 @@ use tokio::time::{Instant, timeout_at};
 use wasipool_shared::api::{self, Page};
 use wasipool_shared::ids::{JobId, TaskId};
 
+use super::openapi::{Conflict, Denied, Invalid, JobState, NoJob, Submit};
 use super::params::{Params, PathOf, job_id};
 use super::{App, Problem, body};
 use crate::store::jobs::TaskFilter;
 use crate::store::{JobFilter, JobRecord};
 use crate::task_request::parse::from_json;
+use crate::task_request::schema::DurationText;
 use crate::task_request::{JobFields, resolve_job};
 use crate::view;
 
@@ -39,6 +41,24 @@ const CANCEL_WAIT: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// If the job isn't accepted.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs",
+    tag = "jobs",
+    summary = "Submit a job",
+    description = "A 202 is a promise: the job survives the broker (unless it is ephemeral).",
+    params(
+        ("wait" = Option<DurationText>, Query, description = "How long to wait for the job's end, 10 minutes at most."),
+        ("idempotency-key" = Option<String>, Header, min_length = 1, max_length = 256, pattern = "^[ -~]+$",
+            description = "A resend with the same key gives the first job."),
+    ),
+    request_body(content = JobFields, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The job ended within `wait`: with its first results.", body = api::Job, headers(("location" = String))),
+        (status = 202, description = "The job is accepted.", body = api::Job, headers(("location" = String))),
+        Denied, Invalid, Submit,
+    )
+)]
 pub async fn post(
     State(app): State<App>,
     params: Params,
@@ -179,6 +199,18 @@ async fn shown(app: &App, id: JobId) -> Result<api::Job, Problem> {
 ///
 /// # Errors
 /// If there is no such job.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}",
+    tag = "jobs",
+    summary = "Get a job",
+    description = "As it is now, or once it has ended.",
+    params(
+        ("id" = JobId, Path, description = "The job."),
+        ("wait" = Option<DurationText>, Query, description = "How long to wait for the job's end, 10 minutes at most."),
+    ),
+    responses((status = 200, description = "The job.", body = api::Job), Denied, Invalid, NoJob)
+)]
 pub async fn get(
     State(app): State<App>,
     PathOf(id): PathOf<String>,
@@ -197,6 +229,20 @@ pub async fn get(
 ///
 /// # Errors
 /// If the query isn't understood.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs",
+    tag = "jobs",
+    summary = "List jobs",
+    description = "The newest first.",
+    params(
+        ("state" = Option<JobState>, Query, description = "Only those in that state."),
+        ("label" = Option<Vec<String>>, Query, description = "Only those with that label: `name` or `name=value`; repeats."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 100 if nothing is said."),
+        ("cursor" = Option<JobId>, Query, description = "`next` of the page before."),
+    ),
+    responses((status = 200, description = "A page.", body = Page<api::Job>), Denied, Invalid)
+)]
 pub async fn list(State(app): State<App>, params: Params) -> Result<Json<Page<api::Job>>, Problem> {
     params.only(&["state", "label", "limit", "cursor"])?;
     let state = params.parsed("state", |state| match state {
@@ -247,6 +293,15 @@ pub async fn list(State(app): State<App>, params: Params) -> Result<Json<Page<ap
 ///
 /// # Errors
 /// If there is no such job, or it has ended.
+#[utoipa::path(
+    delete,
+    path = "/v1/jobs/{id}",
+    tag = "jobs",
+    summary = "Cancel a job",
+    description = "Its running guests are stopped on their providers. A job that was cancelled before is answered as it is.",
+    params(("id" = JobId, Path, description = "The job."),),
+    responses((status = 200, description = "The job, cancelled.", body = api::Job), Denied, NoJob, Conflict)
+)]
 pub async fn delete(
     State(app): State<App>,
     PathOf(id): PathOf<String>,

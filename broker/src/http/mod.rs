@@ -7,6 +7,8 @@
 //! - [`blobs`], [`run`], [`jobs`], [`tasks`], [`results`], [`events`], [`pool`]:
 //!   endpoints.
 //! - `compat`: what clients of the earlier system call.
+//! - [`openapi`]: the description of all endpoints, made from them.
+//! - `endpoints`: which there are, and who may use them.
 //! - [`assets`]: the page.
 
 pub mod archive;
@@ -16,8 +18,10 @@ pub mod blobs;
 pub mod body;
 mod compat;
 mod download;
+mod endpoints;
 pub mod events;
 pub mod jobs;
+pub mod openapi;
 mod outcome;
 pub mod params;
 pub mod pool;
@@ -39,7 +43,6 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
@@ -147,57 +150,7 @@ pub fn router(state: AppState) -> Router {
         state,
         archives: Archives::default(),
     }));
-    let submit = Router::new()
-        .route("/v1/blobs", get(blobs::list).post(blobs::post))
-        // `curl -T file http://…/v1/blobs/` adds the file's name itself.
-        .route("/v1/blobs/", post(blobs::post).put(blobs::put_without_name))
-        .route(
-            "/v1/blobs/{ref}",
-            get(blobs::get).put(blobs::put).delete(blobs::delete),
-        )
-        .route(
-            "/v1/run",
-            post(run::body_as_module).put(run::body_as_module),
-        )
-        .route("/v1/run/{module}", post(run::named).put(run::named))
-        .route("/v1/events", get(events::pool))
-        .route("/v1/jobs", get(jobs::list).post(jobs::post))
-        .route("/v1/jobs/{id}", get(jobs::get).delete(jobs::delete))
-        .route("/v1/jobs/{id}/events", get(events::job))
-        .route("/v1/jobs/{id}/results", get(results::get))
-        .route("/v1/jobs/{id}/tasks", get(tasks::list))
-        .route("/v1/jobs/{id}/tasks/{index}", get(tasks::get))
-        .route("/v1/jobs/{id}/tasks/{index}/stdout", get(tasks::stdout))
-        .route("/v1/jobs/{id}/tasks/{index}/stderr", get(tasks::stderr))
-        .route(
-            "/v1/jobs/{id}/tasks/{index}/artifacts/{*path}",
-            get(tasks::artifact),
-        )
-        .route(
-            "/v1/jobs/{id}/tasks/{index}/artifacts.zip",
-            get(archive::of_task),
-        )
-        .route("/v1/jobs/{id}/artifacts.zip", get(archive::of_job))
-        .route("/v1/jobs/{id}/tasks/{index}/trace", get(tasks::trace))
-        .merge(compat::router())
-        .route_layer(middleware::from_fn_with_state(app.clone(), auth::submit));
-    let provide = Router::new()
-        .route("/v1/tickets", post(pool::ticket))
-        .route_layer(middleware::from_fn_with_state(app.clone(), auth::provide));
-    let any = Router::new()
-        .route("/v1/providers", get(pool::providers))
-        .route("/v1/stats", get(pool::stats))
-        .route("/metrics", get(pool::metrics))
-        .route_layer(middleware::from_fn_with_state(app.clone(), auth::any));
-    let open = Router::new()
-        .route("/v1/transport", get(pool::transport))
-        .route("/healthz", get(pool::healthz))
-        .route("/readyz", get(pool::readyz));
-    Router::new()
-        .merge(submit)
-        .merge(provide)
-        .merge(any)
-        .merge(open)
+    endpoints::guarded(&app)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .fallback(assets::serve)
         .layer(middleware::from_fn_with_state(app.clone(), around))

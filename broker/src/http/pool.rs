@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use wasipool_shared::api::{self, Page};
 
+use super::openapi::{Denied, TooMany, Unavailable};
 use super::{App, Problem};
 use crate::clock::rfc3339;
 
@@ -16,6 +17,14 @@ use crate::clock::rfc3339;
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// `GET /v1/providers`.
+#[utoipa::path(
+    get,
+    path = "/v1/providers",
+    tag = "pool",
+    summary = "Who is connected",
+    description = "All providers and what they offer.",
+    responses((status = 200, description = "All of them, on one page.", body = Page<api::PoolProvider>), Denied)
+)]
 pub async fn providers(State(app): State<App>) -> Json<Page<api::PoolProvider>> {
     Json(Page {
         items: app.driver.providers().await,
@@ -27,6 +36,14 @@ pub async fn providers(State(app): State<App>) -> Json<Page<api::PoolProvider>> 
 ///
 /// # Errors
 /// If the broker is stopping.
+#[utoipa::path(
+    get,
+    path = "/v1/stats",
+    tag = "pool",
+    summary = "The whole in numbers",
+    description = "Since the broker's start.",
+    responses((status = 200, description = "The numbers.", body = api::Stats), Denied, Unavailable)
+)]
 pub async fn stats(State(app): State<App>) -> Result<Json<api::Stats>, Problem> {
     app.driver.stats().await.map(Json).ok_or_else(stopping)
 }
@@ -37,6 +54,14 @@ fn stopping() -> Problem {
 }
 
 /// `GET /v1/transport`.
+#[utoipa::path(
+    get,
+    path = "/v1/transport",
+    tag = "pool",
+    summary = "Where providers connect to",
+    description = "And which certificates they are to expect.",
+    responses((status = 200, description = "The address.", body = api::Transport))
+)]
 pub async fn transport(State(app): State<App>) -> Response {
     let view = app.transport.current();
     let hex = |hash: &[u8; 32]| {
@@ -63,6 +88,14 @@ pub async fn transport(State(app): State<App>) -> Response {
 ///
 /// # Errors
 /// If too many are out.
+#[utoipa::path(
+    post,
+    path = "/v1/tickets",
+    tag = "pool",
+    summary = "A ticket for a provider",
+    description = "Lets one session into the pool, once and soon.",
+    responses((status = 201, description = "The ticket.", body = api::Ticket), Denied, TooMany)
+)]
 pub async fn ticket(State(app): State<App>) -> Result<Response, Problem> {
     let ticket = app.tickets.issue().map_err(|error| {
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", error.to_string()).retry_after(10)
@@ -77,6 +110,14 @@ pub async fn ticket(State(app): State<App>) -> Result<Response, Problem> {
 }
 
 /// `GET /healthz`: the process answers.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "health",
+    summary = "Whether the process answers",
+    description = "It does.",
+    responses((status = 200, description = "`ok`", content_type = "text/plain", body = String))
+)]
 pub async fn healthz() -> &'static str {
     "ok\n"
 }
@@ -85,6 +126,14 @@ pub async fn healthz() -> &'static str {
 ///
 /// # Errors
 /// If the driver doesn't answer in time, or nothing can be stored.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "health",
+    summary = "Whether jobs are taken and run",
+    description = "For load balancers.",
+    responses((status = 200, description = "`ready`", content_type = "text/plain", body = String), Unavailable)
+)]
 pub async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
     if let Some(reason) = app.store.failure() {
         let detail = format!("jobs and results can't be stored: {reason}");
@@ -102,6 +151,14 @@ pub async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
 }
 
 /// `GET /metrics`, for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "health",
+    summary = "All metrics",
+    description = "For Prometheus.",
+    responses((status = 200, description = "The text format, 0.0.4.", content_type = "text/plain", body = String), Denied)
+)]
 pub async fn metrics(State(app): State<App>) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], app.metrics.render()).into_response()

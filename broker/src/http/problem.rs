@@ -9,6 +9,53 @@ use crate::module::ModuleError;
 use crate::store::StoreError;
 use crate::task_request::RequestError;
 
+/// Each code of a problem, its status, and what it means.
+pub(super) const CODES: &[(&str, u16, &str)] = &[
+    ("invalid-request", 400, "the request breaks a rule"),
+    (
+        "unauthorized",
+        401,
+        "a token is needed, or the one that came is unknown",
+    ),
+    (
+        "forbidden",
+        403,
+        "the token is not for this, or the page is of another origin",
+    ),
+    ("unknown-blob", 404, "there is no such blob"),
+    ("unknown-job", 404, "there is no such job"),
+    ("not-found", 404, "there is nothing of that name"),
+    ("method-not-allowed", 405, "the endpoint has other methods"),
+    ("conflict", 409, "it contradicts what is there"),
+    ("cancelled", 409, "the task was cancelled"),
+    ("too-large", 413, "something is over a limit of size"),
+    ("unsupported-media-type", 415, "the body is of another type"),
+    (
+        "range-not-satisfiable",
+        416,
+        "the part that is asked for isn't there",
+    ),
+    ("invalid-module", 422, "the module can't be run"),
+    ("failed", 422, "the guest exited with another code than 0"),
+    ("trapped", 422, "the guest trapped"),
+    (
+        "out-of-memory",
+        422,
+        "the guest asked for more memory than it may use",
+    ),
+    ("output-exceeded", 422, "the guest wrote too much"),
+    ("disputed", 422, "providers gave different results"),
+    ("too-many", 429, "there are too many of something at a time"),
+    ("queue-full", 429, "as many tasks wait as the broker allows"),
+    ("internal", 500, "the broker has a problem of its own"),
+    ("no-capacity", 503, "the broker can't do it now"),
+    ("storage-failed", 503, "the broker can't store anything now"),
+    ("rejected", 503, "no provider in the pool can run the task"),
+    ("lost", 503, "the providers that tried the task were lost"),
+    ("timed-out", 504, "the guest ran over its time"),
+    ("disk-full", 507, "the broker's disk is full"),
+];
+
 /// What is answered instead of what was asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
@@ -23,6 +70,12 @@ impl Problem {
     /// A problem of that code.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        debug_assert!(
+            CODES
+                .iter()
+                .any(|(known, of, _)| *known == code && *of == status),
+            "{code} ({status}) must be in CODES, which clients read in the OpenAPI document"
+        );
         Self {
             status,
             code,

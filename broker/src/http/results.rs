@@ -14,6 +14,7 @@ use futures_util::stream;
 use tokio::sync::watch;
 use wasipool_shared::ids::{JobId, TaskId};
 
+use super::openapi::{self, Denied, Flag, Invalid, NoJob};
 use super::params::{Params, PathOf, job_id};
 use super::{App, Problem};
 use crate::store::TaskRecord;
@@ -51,6 +52,22 @@ struct Cursor {
 ///
 /// # Errors
 /// If there is no such job or the query isn't understood.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/results",
+    tag = "jobs",
+    summary = "All results, one a line",
+    description = "In task order, of those that have ended; with `follow` all, as they come, until the job has ended.",
+    params(
+        ("id" = JobId, Path, description = "The job."),
+        ("follow" = Option<Flag>, Query, description = "Stay open until the job has ended."),
+        ("order" = Option<openapi::Order>, Query, description = "`task`: by index; `completion`: as they end, which is usual for `follow`."),
+    ),
+    responses(
+        (status = 200, description = "NDJSON: a result (`Task`) a line.", content_type = "application/x-ndjson", body = String),
+        Denied, Invalid, NoJob,
+    )
+)]
 pub async fn get(
     State(app): State<App>,
     PathOf(id): PathOf<String>,

@@ -7,11 +7,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
+use wasipool_shared::api;
 use wasipool_shared::capacity::ProviderKind;
-use wasipool_shared::ids::TaskId;
+use wasipool_shared::ids::{ProviderId, TaskId};
 use wasipool_shared::task::Payload;
 
 use super::body::{self, Input};
+use super::openapi::{Binary, Denied, Flag, Invalid, Run, WrongType};
 use super::outcome::{Wanted, answer};
 use super::params::{Params, PathOf};
 use super::{App, Problem};
@@ -20,6 +22,9 @@ use crate::module::BlobKind;
 use crate::store::{PutBlob, TaskRecord};
 use crate::task_request::fields::{EnvField, FilesField};
 use crate::task_request::job::{RETRIES_DEFAULT, argv0};
+use crate::task_request::schema::{
+    ArgText, DurationText, EnvText, PatternText, RequiresText, SizeText,
+};
 use crate::task_request::units::{SizeField, parse_feature};
 use crate::task_request::{PayloadField, Place, Resolver, TaskFields};
 
@@ -31,6 +36,38 @@ const PARAMS: [&str; 9] = [
 ///
 /// # Errors
 /// If the request isn't accepted, or the task has no answer to give.
+#[utoipa::path(
+    method(post, put),
+    path = "/v1/run/{module}",
+    tag = "run",
+    summary = "Run a stored module",
+    description = "The body is the guest's stdin; the answer's is its stdout. Whatever isn't an answer is a problem with the guest's `stderr`.",
+    params(
+        ("module" = String, Path, min_length = 1, description = "A module's name or digest."),
+        ("arg" = Option<Vec<ArgText>>, Query, description = "An argument after `argv[0]`; repeats, in order."),
+        ("env" = Option<Vec<EnvText>>, Query, description = "`NAME=value`; repeats."),
+        ("files" = Option<String>, Query, description = "A blob (zip, tar, tar.gz) that becomes the guest's `/`."),
+        ("artifact" = Option<Vec<PatternText>>, Query, description = "A path or glob below `/` to bring back; repeats."),
+        ("timeout" = Option<DurationText>, Query, description = "Guest run time; 60s if nothing is said."),
+        ("memory" = Option<SizeText>, Query, description = "Guest linear memory; 256MiB if nothing is said."),
+        ("output" = Option<SizeText>, Query, description = "Bytes of stdout and stderr, each; 16MiB if nothing is said."),
+        ("requires" = Option<Vec<RequiresText>>, Query, description = "`native`, `browser`, or a feature of WebAssembly; repeats."),
+        ("fail" = Option<Flag>, Query, description = "A guest that exits with another code than 0 is answered by 422."),
+    ),
+    request_body(content = Binary, content_type = "application/octet-stream", description = "stdin."),
+    responses(
+        (status = 200, description = "The guest exited: its stdout, byte for byte; with `Accept: application/json` the result.",
+            content((Binary = "application/octet-stream"), (api::Task = "application/json")),
+            headers(
+                ("wasipool-state" = String, description = "How the task ended."),
+                ("wasipool-exit-code" = u32, description = "What the guest returned."),
+                ("wasipool-task" = String, description = "`<job>.<index>`."),
+                ("wasipool-provider" = ProviderId, description = "Who ran it."),
+                ("wasipool-attempts" = u32, description = "How often it was tried."),
+            )),
+        Denied, Invalid, Run,
+    )
+)]
 pub async fn named(
     State(app): State<App>,
     PathOf(reference): PathOf<String>,
@@ -55,6 +92,37 @@ pub async fn named(
 ///
 /// # Errors
 /// If the request isn't accepted, or the task has no answer to give.
+#[utoipa::path(
+    method(post, put),
+    path = "/v1/run",
+    tag = "run",
+    summary = "Run the body as a module",
+    description = "stdin is empty.",
+    params(
+        ("arg" = Option<Vec<ArgText>>, Query, description = "An argument after `argv[0]`; repeats, in order."),
+        ("env" = Option<Vec<EnvText>>, Query, description = "`NAME=value`; repeats."),
+        ("files" = Option<String>, Query, description = "A blob (zip, tar, tar.gz) that becomes the guest's `/`."),
+        ("artifact" = Option<Vec<PatternText>>, Query, description = "A path or glob below `/` to bring back; repeats."),
+        ("timeout" = Option<DurationText>, Query, description = "Guest run time; 60s if nothing is said."),
+        ("memory" = Option<SizeText>, Query, description = "Guest linear memory; 256MiB if nothing is said."),
+        ("output" = Option<SizeText>, Query, description = "Bytes of stdout and stderr, each; 16MiB if nothing is said."),
+        ("requires" = Option<Vec<RequiresText>>, Query, description = "`native`, `browser`, or a feature of WebAssembly; repeats."),
+        ("fail" = Option<Flag>, Query, description = "A guest that exits with another code than 0 is answered by 422."),
+    ),
+    request_body(content = Binary, content_type = "application/wasm", description = "The module, binary or as text."),
+    responses(
+        (status = 200, description = "The guest exited: its stdout, byte for byte; with `Accept: application/json` the result.",
+            content((Binary = "application/octet-stream"), (api::Task = "application/json")),
+            headers(
+                ("wasipool-state" = String, description = "How the task ended."),
+                ("wasipool-exit-code" = u32, description = "What the guest returned."),
+                ("wasipool-task" = String, description = "`<job>.<index>`."),
+                ("wasipool-provider" = ProviderId, description = "Who ran it."),
+                ("wasipool-attempts" = u32, description = "How often it was tried."),
+            )),
+        Denied, Invalid, Run, WrongType,
+    )
+)]
 pub async fn body_as_module(
     State(app): State<App>,
     params: Params,
@@ -64,10 +132,10 @@ pub async fn body_as_module(
     let request = Request::read(&params, &headers)?;
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     if !kind.is_some_and(|kind| kind.starts_with(b"application/wasm")) {
-        return Err(Problem::invalid(
-            "the body is run as the module if the Content-Type is application/wasm; \
-             a stored module is run by /v1/run/{module}",
-        ));
+        let detail = "the body is run as the module if the Content-Type is application/wasm; \
+             a stored module is run by /v1/run/{module}";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::new(status, "unsupported-media-type", detail));
     }
     let put = body::blob(&app, content).await?;
     let module = module_of(&put)?;

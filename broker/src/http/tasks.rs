@@ -9,9 +9,10 @@ use axum::response::Response;
 use bytes::Bytes;
 use wasipool_shared::api::{self, Page};
 use wasipool_shared::digest::Digest;
-use wasipool_shared::ids::TaskId;
+use wasipool_shared::ids::{JobId, TaskId};
 
 use super::download::Download;
+use super::openapi::{Binary, Conflict, Denied, Invalid, NoJob, NoTask, Range, TaskState};
 use super::params::{Params, PathOf, job_id};
 use super::{App, Problem};
 use crate::driver::{OpenTask, TaskPhase};
@@ -55,6 +56,20 @@ pub(super) async fn ended(
 ///
 /// # Errors
 /// If there is no such job or the query isn't understood.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/tasks",
+    tag = "tasks",
+    summary = "List a job's tasks",
+    description = "Without outputs and files, which each task's result has.",
+    params(
+        ("id" = JobId, Path, description = "The job."),
+        ("state" = Option<TaskState>, Query, description = "Only those in that state."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Items of a page; 100 if nothing is said."),
+        ("cursor" = Option<u32>, Query, description = "`next` of the page before."),
+    ),
+    responses((status = 200, description = "A page.", body = Page<api::Task>), Denied, Invalid, NoJob)
+)]
 pub async fn list(
     State(app): State<App>,
     PathOf(id): PathOf<String>,
@@ -145,6 +160,16 @@ async fn stored_page(
 ///
 /// # Errors
 /// If there is no such task.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/tasks/{index}",
+    tag = "tasks",
+    summary = "Get a task's result",
+    description = "Or, as long as it hasn't ended, where it is.",
+    params(("id" = JobId, Path, description = "The job."),
+        ("index" = u32, Path, description = "The task's place in its job, from 0."),),
+    responses((status = 200, description = "The task.", body = api::Task), Denied, NoTask)
+)]
 pub async fn get(
     State(app): State<App>,
     PathOf((id, index)): PathOf<(String, String)>,
@@ -182,6 +207,27 @@ fn is_running(now: Option<&OpenTask>) -> bool {
 ///
 /// # Errors
 /// If there is no such task or it hasn't ended.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/tasks/{index}/stdout",
+    tag = "tasks",
+    summary = "What a task wrote to stdout",
+    description = "Byte for byte.",
+    params(
+        ("id" = JobId, Path, description = "The job."),
+        ("index" = u32, Path, description = "The task's place in its job, from 0."),
+        ("range" = Option<String>, Header, description = "A part, as in RFC 9110: `bytes=0-99`."),
+        ("if-none-match" = Option<String>, Header, description = "Tags of content that is known already."),
+    ),
+    responses(
+        (status = 200, description = "All of it.", content_type = "application/octet-stream", body = Binary,
+            headers(("etag" = String, description = "The digest of the content."))),
+        (status = 206, description = "The part that was asked for.", content_type = "application/octet-stream", body = Binary,
+            headers(("content-range" = String))),
+        (status = 304, description = "The content is one that the client knows."),
+        Denied, NoTask, Conflict, Range,
+    )
+)]
 pub async fn stdout(
     State(app): State<App>,
     PathOf((id, index)): PathOf<(String, String)>,
@@ -195,6 +241,27 @@ pub async fn stdout(
 ///
 /// # Errors
 /// If there is no such task or it hasn't ended.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/tasks/{index}/stderr",
+    tag = "tasks",
+    summary = "What a task wrote to stderr",
+    description = "Byte for byte.",
+    params(
+        ("id" = JobId, Path, description = "The job."),
+        ("index" = u32, Path, description = "The task's place in its job, from 0."),
+        ("range" = Option<String>, Header, description = "A part, as in RFC 9110: `bytes=0-99`."),
+        ("if-none-match" = Option<String>, Header, description = "Tags of content that is known already."),
+    ),
+    responses(
+        (status = 200, description = "All of it.", content_type = "application/octet-stream", body = Binary,
+            headers(("etag" = String, description = "The digest of the content."))),
+        (status = 206, description = "The part that was asked for.", content_type = "application/octet-stream", body = Binary,
+            headers(("content-range" = String))),
+        (status = 304, description = "The content is one that the client knows."),
+        Denied, NoTask, Conflict, Range,
+    )
+)]
 pub async fn stderr(
     State(app): State<App>,
     PathOf((id, index)): PathOf<(String, String)>,
@@ -230,6 +297,28 @@ fn download(
 ///
 /// # Errors
 /// If there is no such file.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/tasks/{index}/artifacts/{*path}",
+    tag = "tasks",
+    summary = "A file that a task brought back",
+    description = "Byte for byte.",
+    params(
+        ("id" = JobId, Path, description = "The job."),
+        ("index" = u32, Path, description = "The task's place in its job, from 0."),
+        ("path" = String, Path, min_length = 1, description = "Its path below `/`; may have slashes."),
+        ("range" = Option<String>, Header, description = "A part, as in RFC 9110: `bytes=0-99`."),
+        ("if-none-match" = Option<String>, Header, description = "Tags of content that is known already."),
+    ),
+    responses(
+        (status = 200, description = "The file.", content_type = "application/octet-stream", body = Binary,
+            headers(("etag" = String, description = "The digest of the content."))),
+        (status = 206, description = "The part that was asked for.", content_type = "application/octet-stream", body = Binary,
+            headers(("content-range" = String))),
+        (status = 304, description = "The content is one that the client knows."),
+        Denied, NoTask, Conflict, Range,
+    )
+)]
 pub async fn artifact(
     State(app): State<App>,
     PathOf((id, index, path)): PathOf<(String, String, String)>,
@@ -250,6 +339,16 @@ pub async fn artifact(
 ///
 /// # Errors
 /// If there is no such task.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}/tasks/{index}/trace",
+    tag = "tasks",
+    summary = "What happened to a task",
+    description = "Every step with its time; of a task that hasn't ended, those until now.",
+    params(("id" = JobId, Path, description = "The job."),
+        ("index" = u32, Path, description = "The task's place in its job, from 0."),),
+    responses((status = 200, description = "The steps.", body = api::Trace), Denied, NoTask)
+)]
 pub async fn trace(
     State(app): State<App>,
     PathOf((id, index)): PathOf<(String, String)>,

@@ -14,7 +14,7 @@ use wasipool_shared::limits::{
 };
 
 use super::parse::{Elements, field, placed, set};
-use super::units::{DurationField, SizeField};
+use super::units::{DurationField, SizeField, Whole};
 
 /// Declares a struct whose fields are all optional, and how to read it: unknown
 /// fields are refused by name, errors say in which field they are.
@@ -24,6 +24,11 @@ macro_rules! fields {
         #[derive(Debug, Clone, Default)]
         pub struct $name {
             $($(#[$field_doc])* pub $field: Option<$type>,)*
+        }
+
+        impl $name {
+            /// The names of all fields.
+            pub const NAMES: &[&str] = &[$(stringify!($field)),*];
         }
 
         impl<'de> Deserialize<'de> for $name {
@@ -37,7 +42,6 @@ macro_rules! fields {
                     }
 
                     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
-                        const NAMES: &[&str] = &[$(stringify!($field)),*];
                         let mut fields = $name::default();
                         while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
                             match &*name {
@@ -45,7 +49,7 @@ macro_rules! fields {
                                     let value: $type = fields!(@read map, $field $(, $read)?);
                                     set(&mut fields.$field, stringify!($field), value)?;
                                 })*
-                                unknown => return Err(Error::unknown_field(unknown, NAMES)),
+                                unknown => return Err(Error::unknown_field(unknown, $name::NAMES)),
                             }
                         }
                         Ok(fields)
@@ -99,13 +103,13 @@ fields! {
         /// Each task.
         tasks: Vec<TaskFields> = Elements::<TaskFields>::new(JOB_TASKS_MAX as usize, "tasks"),
         /// How often to run `defaults`.
-        count: u32,
+        count: u32 = Whole::<u32>::default(),
         /// Its share against others.
-        priority: i64,
+        priority: i64 = Whole::<i64>::default(),
         /// How often a task is tried again when its provider is lost.
-        retries: u32,
+        retries: u32 = Whole::<u32>::default(),
         /// Equal results that each task needs.
-        quorum: u32,
+        quorum: u32 = Whole::<u32>::default(),
         /// How long tasks wait for a provider that could run them.
         placement_timeout: DurationField,
         /// Who may run it.
@@ -133,7 +137,7 @@ fields! {
     "an object with `seed`"
     DeterministicField {
         /// The seed.
-        seed: u64,
+        seed: u64 = Whole::<u64>::default(),
     }
 }
 

@@ -14,17 +14,17 @@ use crate::store::Store;
 /// Tries of a task beyond the first when its providers are lost.
 pub const RETRIES_DEFAULT: u32 = 3;
 /// The most of them.
-const RETRIES_MAX: u32 = 100;
+pub(super) const RETRIES_MAX: u32 = 100;
 /// The most equal results that a task may need.
-const QUORUM_MAX: u32 = 16;
+pub(super) const QUORUM_MAX: u32 = 16;
 /// Time that tasks wait for a provider that could run them, in milliseconds.
 pub const PLACEMENT_TIMEOUT_MS_DEFAULT: u64 = 10 * 60 * 1_000;
 /// The longest: a week.
-const PLACEMENT_TIMEOUT_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
+pub(super) const PLACEMENT_TIMEOUT_MS_MAX: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// Labels of a job.
-const LABELS_MAX: usize = 64;
+pub(super) const LABELS_MAX: usize = 64;
 /// Bytes of a job's name, of a label and its value, each.
-const TEXT_BYTES_MAX: usize = 256;
+pub(super) const TEXT_BYTES_MAX: usize = 256;
 /// Bytes that the descriptions of all tasks of a job may take: what `defaults`
 /// say is in each of them.
 pub(crate) const DESCRIPTIONS_BYTES_MAX: usize = 1024 * 1024 * 1024;

@@ -5,6 +5,7 @@
 //! - [`units`]: durations, sizes, features.
 //! - [`resolve`]: fields to what is run: limits checked, blobs found.
 //! - [`job`]: a whole job.
+//! - [`schema`]: how they look in the OpenAPI document.
 //! - `files`: the guest's files.
 
 pub mod fields;
@@ -12,6 +13,7 @@ mod files;
 pub mod job;
 pub mod parse;
 pub mod resolve;
+pub mod schema;
 pub mod units;
 
 pub use fields::{JobFields, PayloadField, TaskFields};

@@ -1,8 +1,9 @@
 //! Durations, sizes and features as clients write them.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, Unexpected, Visitor};
 use wasipool_shared::api::parse_size;
 use wasipool_shared::capacity::Features;
 
@@ -60,6 +61,58 @@ impl SizeField {
             .map(|bytes| Self { bytes })
             .map_err(|error| error.to_string())
     }
+}
+
+/// Reads a whole number, however JSON writes it: `3`, `3.0`, `3e0`.
+#[derive(Debug)]
+pub(super) struct Whole<T>(PhantomData<T>);
+
+impl<T> Default for Whole<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<'de, T: TryFrom<i128>> DeserializeSeed<'de> for Whole<T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<T, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<T: TryFrom<i128>> Visitor<'_> for Whole<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bits = size_of::<T>() * 8;
+        write!(
+            f,
+            "a whole number of at most {bits} bits, of the right sign"
+        )
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        let unexpected = Unexpected::Unsigned(number);
+        T::try_from(number.into()).map_err(|_| E::invalid_value(unexpected, &self))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        let unexpected = Unexpected::Signed(number);
+        T::try_from(number.into()).map_err(|_| E::invalid_value(unexpected, &self))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        let bad = || E::invalid_value(Unexpected::Float(number), &self);
+        let whole = whole(number).ok_or_else(bad)?;
+        T::try_from(whole.into()).map_err(|_| bad())
+    }
+}
+
+/// A float that is a whole number, as far as floats are exact.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
 }
 
 /// The feature of that name.
@@ -122,10 +175,42 @@ impl Visitor<'_> for SizeVisitor {
     fn visit_u64<E: Error>(self, bytes: u64) -> Result<SizeField, E> {
         Ok(SizeField { bytes })
     }
+
+    fn visit_f64<E: Error>(self, bytes: f64) -> Result<SizeField, E> {
+        let whole = whole(bytes).and_then(|bytes| u64::try_from(bytes).ok());
+        let bytes = whole.ok_or_else(|| E::invalid_value(Unexpected::Float(bytes), &self))?;
+        Ok(SizeField { bytes })
+    }
 }
 
 impl<'de> Deserialize<'de> for SizeField {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(SizeVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T: TryFrom<i128>>(json: &str) -> Result<T, String> {
+        let mut from = serde_json::Deserializer::from_str(json);
+        let read = Whole::<T>::default().deserialize(&mut from);
+        read.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn whole_numbers_may_be_written_as_floats() {
+        for json in ["7", "7.0", "7e0", "0.7e1"] {
+            assert_eq!(read::<u32>(json), Ok(7), "{json}");
+        }
+        assert_eq!(read::<i64>("-7.0"), Ok(-7));
+        assert_eq!(read::<u64>("18446744073709551615"), Ok(u64::MAX));
+        for json in ["7.5", "-1", "4294967296", "1e300", "\"7\"", "null", "true"] {
+            assert!(read::<u32>(json).is_err(), "{json}");
+        }
+        let size: SizeField = serde_json::from_str("2.0").unwrap();
+        assert_eq!(size.bytes, 2);
+        assert!(serde_json::from_str::<SizeField>("2.5").is_err());
     }
 }

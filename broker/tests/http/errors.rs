@@ -41,7 +41,7 @@ async fn errors_are_problem_documents() {
         ("POST", "/v1/run/data", "", 422, "invalid-module"),
         ("POST", "/v1/run/data?arg", "", 422, "invalid-module"),
         ("POST", "/v1/run/data?argh=1", "", 400, "invalid-request"),
-        ("POST", "/v1/run", "data", 400, "invalid-request"),
+        ("POST", "/v1/run", "data", 415, "unsupported-media-type"),
         ("DELETE", "/v1/blobs/nope", "", 404, "unknown-blob"),
         ("PUT", "/v1/blobs/", "data", 400, "invalid-request"),
     ] {

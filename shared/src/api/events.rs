@@ -10,6 +10,7 @@ use crate::ids::{JobId, ProviderId};
 /// `event: stats`: at most once a second, when something has changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatsEvent {
     /// What `/v1/stats` says.
     #[serde(flatten)]
@@ -21,6 +22,7 @@ pub struct StatsEvent {
 /// `event: providers`: at most every 500 ms, when something has changed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProvidersEvent {
     /// `changed` is the whole pool: whatever was known before is forgotten.
     pub all: bool,
@@ -35,6 +37,7 @@ pub struct ProvidersEvent {
 /// `event: jobs`: at most every 500 ms, when something has changed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobsEvent {
     /// `changed` holds the newest jobs: whatever was known before is forgotten.
     pub all: bool,
@@ -47,6 +50,7 @@ pub struct JobsEvent {
 /// `event: tasks` of a job.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TasksEvent {
     /// The first of the events that tell the states of all tasks: whatever was
     /// known before is forgotten.

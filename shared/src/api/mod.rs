@@ -12,6 +12,8 @@ use crate::ids::{JobId, ProviderId};
 
 pub mod events;
 mod pool;
+#[cfg(feature = "openapi")]
+mod schema;
 mod size;
 mod states;
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub use states::{JOB_STATES, PROVIDER_STATES, TASK_STATES};
 /// Why a request was refused (RFC 9457). Some have further members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// The same for each problem of this code, in words.
     pub title: String,
@@ -38,6 +41,7 @@ pub struct Problem {
 /// Part of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// What is in this part.
     pub items: Vec<T>,
@@ -48,6 +52,7 @@ pub struct Page<T> {
 /// A stored blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Blob {
     /// The name that it was asked for by.
     pub name: Option<String>,
@@ -66,6 +71,7 @@ pub struct Blob {
 /// What a module needs and offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Module {
     /// `module.name` of each import.
     pub imports: Vec<String>,
@@ -80,6 +86,7 @@ pub struct Module {
 /// The size of a linear memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Memory {
     /// Pages of 64 KiB at the start.
     pub min_pages: u64,
@@ -90,6 +97,7 @@ pub struct Memory {
 /// A job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Job {
     /// Its name here.
     pub id: JobId,
@@ -132,6 +140,7 @@ pub struct Job {
 /// What a job runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobModule {
     /// As the owner named it.
     #[serde(rename = "ref")]
@@ -143,6 +152,7 @@ pub struct JobModule {
 /// A task and, once it has ended, its result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Task {
     /// `<job>.<index>`.
     pub task: String,
@@ -190,6 +200,7 @@ pub struct Task {
 /// A file that came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Artifact {
     /// Its path below `/`, without a leading slash.
     pub path: String,
@@ -204,6 +215,7 @@ pub struct Artifact {
 /// One of several results that differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Variant {
     /// Digest of outcome, stdout, stderr and artifacts together: equal ones are
     /// the same result.
@@ -244,6 +256,7 @@ pub struct Variant {
 /// A file that came back with one of several results that differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct VariantArtifact {
     /// Its path below `/`, without a leading slash.
     pub path: String,
@@ -256,6 +269,7 @@ pub struct VariantArtifact {
 /// Who ran a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Provider {
     /// Its name for that session.
     pub id: ProviderId,
@@ -268,6 +282,7 @@ pub struct Provider {
 /// Where a task's time went, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Timing {
     /// Until it was sent to the provider that ran it in the end.
     pub queued_ms: f64,
@@ -284,6 +299,7 @@ pub struct Timing {
 /// What happened to a task, step by step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Trace {
     /// `<job>.<index>`.
     pub task: String,
@@ -297,6 +313,7 @@ pub struct Trace {
 /// One thing that happened to a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TraceStep {
     /// When (RFC 3339, UTC).
     pub at: String,
@@ -315,6 +332,7 @@ pub struct TraceStep {
 /// How the transport is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Transport {
     /// Where the WebTransport session is opened.
     pub url: String,
@@ -327,6 +345,7 @@ pub struct Transport {
 /// The hash of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CertificateHash {
     /// `sha-256`.
     pub algorithm: String,
@@ -337,6 +356,7 @@ pub struct CertificateHash {
 /// What lets one provider in, once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ticket {
     /// What the provider's hello must hold.
     pub ticket: String,

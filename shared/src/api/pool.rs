@@ -8,6 +8,7 @@ use crate::ids::ProviderId;
 /// A connected provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PoolProvider {
     /// Its name for this session.
     pub id: ProviderId,
@@ -49,6 +50,7 @@ pub struct PoolProvider {
 /// What the broker does as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Stats {
     /// Connected providers.
     pub providers: u64,

@@ -108,17 +108,42 @@ mod tests {
 
     #[tokio::test]
     async fn problems_become_errors_of_the_protocol() {
-        for (status, code, text) in [
-            (400, Code::InvalidArgument, "invalid_argument"),
-            (401, Code::Unauthenticated, "unauthenticated"),
-            (403, Code::PermissionDenied, "permission_denied"),
-            (404, Code::NotFound, "not_found"),
-            (429, Code::ResourceExhausted, "resource_exhausted"),
-            (503, Code::Unavailable, "unavailable"),
-            (504, Code::DeadlineExceeded, "deadline_exceeded"),
-            (500, Code::Internal, "internal"),
+        for (status, named, code, text) in [
+            (
+                400,
+                "invalid-request",
+                Code::InvalidArgument,
+                "invalid_argument",
+            ),
+            (
+                401,
+                "unauthorized",
+                Code::Unauthenticated,
+                "unauthenticated",
+            ),
+            (
+                403,
+                "forbidden",
+                Code::PermissionDenied,
+                "permission_denied",
+            ),
+            (404, "unknown-job", Code::NotFound, "not_found"),
+            (
+                429,
+                "queue-full",
+                Code::ResourceExhausted,
+                "resource_exhausted",
+            ),
+            (503, "no-capacity", Code::Unavailable, "unavailable"),
+            (
+                504,
+                "timed-out",
+                Code::DeadlineExceeded,
+                "deadline_exceeded",
+            ),
+            (500, "internal", Code::Internal, "internal"),
         ] {
-            let problem = Problem::new(StatusCode::from_u16(status).unwrap(), "x", "why");
+            let problem = Problem::new(StatusCode::from_u16(status).unwrap(), named, "why");
             let error = ConnectError::from(problem.retry_after(7));
             assert_eq!(error.code, code);
             let response = error.into_response();

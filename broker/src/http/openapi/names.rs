@@ -1,0 +1,63 @@
+//! Values that some parameters are restricted to, and bytes.
+
+use std::borrow::Cow;
+
+use utoipa::openapi::schema::{KnownFormat, SchemaFormat};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+use wasipool_shared::api;
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident: $names:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub(in crate::http) struct $name;
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    ObjectBuilder::new()
+                        .schema_type(Type::String)
+                        .enum_values(Some($names))
+                        .into()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    Cow::Borrowed(stringify!($name))
+                }
+            }
+        )*
+    };
+}
+
+names! {
+    /// On or off.
+    Flag: ["1", "0", "true", "false"];
+    /// In which order results come.
+    Order: ["task", "completion"];
+    /// States of a job.
+    JobState: api::JOB_STATES;
+    /// States of a task.
+    TaskState: api::TASK_STATES;
+}
+
+/// Bytes, whatever they are.
+#[derive(Debug)]
+pub(in crate::http) struct Binary;
+
+impl PartialSchema for Binary {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .into()
+    }
+}
+
+impl ToSchema for Binary {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Binary")
+    }
+}
