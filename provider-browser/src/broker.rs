@@ -4,11 +4,13 @@
 use serde::de::DeserializeOwned;
 use wasipool_shared::api::{Ticket, Transport};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response};
 
-use crate::js::{message, scope};
+use crate::js::{in_time, message, scope};
 use crate::provider::failure::Failure;
+
+/// Time that an answer may take: browsers wait for minutes.
+const ANSWER_MS: u32 = 10_000;
 
 /// Where the broker takes sessions.
 pub(crate) async fn transport(token: &str) -> Result<Transport, Failure> {
@@ -36,10 +38,14 @@ async fn ask<T: DeserializeOwned>(method: &str, path: &str, token: &str) -> Resu
                 Failure::Lasting("the token has characters that a token can't have".to_owned())
             })?;
     }
-    let fetched = JsFuture::from(scope().fetch_with_request(&request)).await;
+    let fetched = in_time(
+        scope().fetch_with_request(&request).unchecked_into(),
+        ANSWER_MS,
+    )
+    .await;
     let unreachable = |_| Failure::Passing("the broker is not reachable".to_owned());
     let response: Response = fetched.map_err(unreachable)?.unchecked_into();
-    let body = JsFuture::from(response.text().map_err(lost)?)
+    let body = in_time(response.text().map_err(lost)?.unchecked_into(), ANSWER_MS)
         .await
         .map_err(lost)?;
     let body = body.as_string().unwrap_or_default();

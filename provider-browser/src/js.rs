@@ -1,8 +1,8 @@
 //! Small things that every worker needs of JavaScript.
 
-use js_sys::{Function, Reflect, Uint8Array};
+use js_sys::{Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::DedicatedWorkerGlobalScope;
 
 #[wasm_bindgen]
@@ -87,11 +87,28 @@ impl Drop for Timer {
 
 /// Waits.
 pub(crate) async fn sleep(ms: u32) {
-    let promise = js_sys::Promise::new(&mut |resolve, _| {
+    let promise = Promise::new(&mut |resolve, _| {
         set_timeout(&resolve, ms.into());
     });
     // A timer's promise doesn't fail.
     drop(JsFuture::from(promise).await);
+}
+
+/// A promise that is kept after a while.
+pub(crate) fn timer(ms: u32) -> Promise {
+    future_to_promise(async move {
+        sleep(ms).await;
+        Ok(JsValue::UNDEFINED)
+    })
+}
+
+/// A promise's value, if it comes in time.
+pub(crate) async fn in_time(promise: Promise, ms: u32) -> Result<JsValue, JsValue> {
+    let late = future_to_promise(async move {
+        sleep(ms).await;
+        Err(js_sys::Error::new(&format!("no answer within {} s", ms / 1_000)).into())
+    });
+    JsFuture::from(Promise::race(&js_sys::Array::of2(&promise, &late))).await
 }
 
 /// Posts bytes to whoever listens; they are moved, not copied.

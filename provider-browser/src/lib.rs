@@ -22,6 +22,7 @@
 //! - [`memory_limit`]: how a guest's memory is limited. [`trap`]: what engines
 //!   call their traps.
 //! - [`features`], [`agent`], [`offer`]: what a browser is and can do.
+//! - [`wishes`]: what the volunteer wants.
 //! - [`mailbox`]: messages between tasks, without a browser in it.
 //!
 //! Whatever needs a browser exists only when compiled to wasm; all the rest is
@@ -38,6 +39,7 @@ pub mod page;
 pub mod provider;
 pub mod runner;
 pub mod trap;
+pub mod wishes;
 
 #[cfg(target_arch = "wasm32")]
 mod blobs;

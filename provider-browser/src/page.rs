@@ -6,27 +6,77 @@ use serde::{Deserialize, Serialize};
 
 /// From the page.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(tag = "do", rename_all = "lowercase")]
 pub enum Command {
     /// Become a provider.
     Start {
         /// What people call it; made up if empty.
-        #[serde(default)]
         name: String,
-        /// Tasks at the same time.
-        slots: u16,
         /// What proves that this tab may join, where the broker asks for it.
-        #[serde(default)]
         token: String,
+        /// How much it gives.
+        settings: Settings,
     },
+    /// Give more or less from now on.
+    Set {
+        /// How much.
+        settings: Settings,
+    },
+    /// What the machine lives on has changed.
+    Surroundings(Surroundings),
+    /// Take no more until it is resumed; what runs goes on.
+    Pause,
+    /// Take tasks again.
+    Resume,
     /// Finish what runs, take no more, leave.
     Stop,
-    /// Leave at once.
+    /// Give back what runs, and leave at once.
     Leave,
+    /// The network may have come back: look at once.
+    Probe,
+}
+
+/// How much the volunteer gives.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Settings {
+    /// Tasks at the same time.
+    pub slots: u16,
+    /// The share of its time that a slot works, in percent.
+    pub share: u8,
+    /// Take no tasks while the machine runs on its battery.
+    pub pause_on_battery: bool,
+    /// Take no tasks while data is paid for by volume.
+    pub pause_on_metered: bool,
+}
+
+/// What the machine lives on, as far as the browser tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Surroundings {
+    /// It runs on its battery.
+    pub on_battery: bool,
+    /// Data is paid for by volume, or is to be saved.
+    pub metered: bool,
+}
+
+/// Why it takes no tasks though it could.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Pause {
+    /// A person wants it so.
+    Person,
+    /// The machine runs on its battery.
+    Battery,
+    /// Data is paid for by volume.
+    Metered,
 }
 
 /// Where the provider stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// It finds out what this browser can do.
@@ -46,8 +96,20 @@ pub enum State {
     Failed,
 }
 
+impl State {
+    /// Whether it is a provider or tries to be one.
+    #[must_use]
+    pub fn is_working(self) -> bool {
+        matches!(
+            self,
+            Self::Connecting | Self::Connected | Self::Draining | Self::Waiting
+        )
+    }
+}
+
 /// What the page shows.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Status {
     /// Where the provider stands.
     pub state: State,
@@ -59,14 +121,16 @@ pub struct Status {
     pub name: String,
     /// Tasks that can run at the same time.
     pub slots: u16,
+    /// Why it takes no tasks, if so.
+    pub paused: Option<Pause>,
     /// The measured speed.
     pub speed: u32,
     /// Guest memory that it offers.
     pub memory_bytes: u64,
     /// Features of the engine.
     pub features: Vec<&'static str>,
-    /// What runs now, longest first.
-    pub running: Vec<Running>,
+    /// What each slot does.
+    pub doing: Vec<Slot>,
     /// Tasks that wait for a blob or a slot.
     pub waiting: usize,
     /// Tasks that ended, however they ended.
@@ -74,11 +138,29 @@ pub struct Status {
     /// Tasks that couldn't be run here.
     pub faults: u64,
     /// The last things that went wrong, newest first.
+    #[cfg_attr(test, ts(type = "Array<Problem>"))]
     pub errors: VecDeque<Problem>,
+}
+
+/// What a slot does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "is", rename_all = "lowercase")]
+pub enum Slot {
+    /// It waits for a task.
+    Idle,
+    /// It runs one.
+    Running(Running),
+    /// It has worked its share and rests.
+    Resting {
+        /// Until then, in milliseconds since 1970.
+        until_ms: u64,
+    },
 }
 
 /// A task that runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Running {
     /// Its name.
     pub task: String,
@@ -90,10 +172,15 @@ pub struct Running {
     pub args: String,
     /// Since when, in milliseconds since 1970.
     pub since_ms: u64,
+    /// The guest's memory now, in bytes, where the browser lets this be seen.
+    pub memory_bytes: Option<u64>,
+    /// The memory that it may have, in bytes.
+    pub memory_max_bytes: u64,
 }
 
 /// Something that went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Problem {
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
@@ -127,6 +214,9 @@ pub fn shorten(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod typescript;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -135,12 +225,27 @@ mod tests {
         let read = |text| serde_json::from_str::<Command>(text).unwrap();
         let start = Command::Start {
             name: String::new(),
-            slots: 2,
             token: String::new(),
+            settings: Settings {
+                slots: 2,
+                share: 50,
+                ..Settings::default()
+            },
         };
-        assert_eq!(read(r#"{"do":"start","slots":2}"#), start);
+        let text = r#"{"do":"start","name":"","token":"","settings":
+            {"slots":2,"share":50,"pause_on_battery":false,"pause_on_metered":false}}"#;
+        assert_eq!(read(text), start);
+        let surroundings = Command::Surroundings(Surroundings {
+            on_battery: true,
+            metered: false,
+        });
+        let text = r#"{"do":"surroundings","on_battery":true,"metered":false}"#;
+        assert_eq!(read(text), surroundings);
         assert_eq!(read(r#"{"do":"leave"}"#), Command::Leave);
-        assert!(serde_json::from_str::<Command>(r#"{"do":"start","slots":-1}"#).is_err());
+        assert!(
+            serde_json::from_str::<Command>(r#"{"do":"set","settings":{"slots":-1,"share":1}}"#)
+                .is_err()
+        );
     }
 
     #[test]

@@ -4,7 +4,10 @@
 /** Places in the shared control words; see src/guests/shared.rs. */
 const STARTED = 0;
 const WRITTEN = 1;
+const PAGES = 3;
 const START_BYTE = 16;
+
+const PAGE_BYTES = 65536;
 
 /** Copies shorter than this are made byte by byte: making a view costs more. */
 const SHORT = 32;
@@ -33,8 +36,15 @@ function hostView() {
 }
 
 function guestView(end) {
-  if (end > guest.length && guestMemory) guest = new Uint8Array(guestMemory.buffer);
+  if (end > guest.length && guestMemory) {
+    guest = new Uint8Array(guestMemory.buffer);
+    showMemory();
+  }
   return guest;
+}
+
+function showMemory() {
+  if (shared) Atomics.store(shared.control, PAGES, wasipoolSize() / PAGE_BYTES);
 }
 
 function copy(from, start, into, at, length) {
@@ -88,6 +98,7 @@ globalThis.wasipoolShare = (control, stdout, stderr) => {
 globalThis.wasipoolStarted = (ms) => {
   if (!shared) return;
   shared.start[0] = ms;
+  showMemory();
   Atomics.store(shared.control, STARTED, 1);
 };
 

@@ -1,123 +1,113 @@
-// Makes this tab a provider: starts the worker with the session, shows what it
-// tells.
-import { byId, bytes, duration, element, number, setText, speed } from './text.js';
+// @ts-check
+// Makes this tab a provider: starts the worker with the session, tells it what
+// the volunteer wants, shows what it says. Nothing is started without a click,
+// but for `autostart` in the address.
+import { machine } from './join-machine.js';
+import { restore, remember, settings } from './join-settings.js';
+import { buttons, show, showEvery } from './join-view.js';
+import { byId, setText } from './text.js';
 
-const STANDINGS = {
-  preparing: ['Finding out what this browser can do …', 'busy'],
-  connecting: ['Connecting …', 'busy'],
-  connected: ['In the pool', 'good'],
-  draining: ['Finishing what runs …', 'warn'],
-  waiting: ['Not connected, trying again', 'warn'],
-  stopped: ['Stopped', ''],
-  failed: ['Not in the pool', 'bad'],
-};
+/** @typedef {import('../types/worker.js').Command} Command */
+/** @typedef {import('../types/worker.js').Status} Status */
+
+/** @type {Set<Status['state']>} */
 const OVER = new Set(['stopped', 'failed']);
+/** After this time a worker that doesn't stop by itself is ended. */
+const STOP_MS = 3_000;
+/** A worker's time to say goodbye. */
+const LEAVE_MS = 60;
+const PROGRAM = '/wasipool_browser.js';
 
-let worker;
-/** Whether this tab is a provider, or tries to be. */
-let active = false;
-let draining = false;
-let status;
+/** What is known before the worker has said anything. @type {Status} */
+const NOTHING = {
+  state: 'stopped', detail: '', provider: null, name: '', slots: 0, paused: null, speed: 0, memory_bytes: 0,
+  features: [], doing: [], waiting: 0, done: 0, faults: 0, errors: [],
+};
 
 const query = new URLSearchParams(location.search);
 
+/** @type {Worker | undefined} */
+let worker;
+/** Whether this tab is a provider, or tries to be. */
+let active = false;
+/** @type {Status | undefined} */
+let status;
+
+/** @param {string} id */
+const input = (id) => byId(id, HTMLInputElement);
+
+/** @param {Command} command */
 function tell(command) {
   worker?.postMessage(JSON.stringify(command));
 }
 
 function start() {
   if (active) return;
-  if (!worker) {
-    worker = new Worker('/session-worker.js', { type: 'module' });
-    worker.onmessage = ({ data }) => {
-      const before = status?.state;
-      status = JSON.parse(data);
-      show();
-      if (before === 'waiting' || before === 'connecting') renew();
-    };
-    worker.onerror = (event) => {
-      event.preventDefault();
-      broken(event.message || 'The program of this page could not be loaded.');
-    };
-  }
+  worker ??= begin();
   active = true;
-  draining = false;
-  tell({
-    do: 'start',
-    name: byId('name').value.trim(),
-    slots: Math.min(256, Math.max(1, Math.trunc(Number(byId('slots').value)) || 1)),
-    token: byId('token').value.trim(),
-  });
-  buttons();
+  status = undefined;
+  tell({ do: 'surroundings', ...machine.surroundings });
+  tell({ do: 'start', name: input('name').value.trim(), token: input('token').value.trim(), settings: settings() });
+  machine.keepAwake(input('awake').checked);
+  buttons(active, status);
 }
 
-/** The first press lets running tasks end, the second doesn't. */
-function stop() {
-  if (!active) return;
-  tell({ do: draining ? 'leave' : 'stop' });
-  draining = true;
-  buttons();
+function begin() {
+  const begun = new Worker('/session-worker.js', { type: 'module' });
+  begun.onmessage = ({ data }) => {
+    const before = status?.state;
+    take(JSON.parse(data));
+    if (before === 'waiting' || before === 'connecting') renew();
+  };
+  begun.onerror = (event) => {
+    event.preventDefault();
+    end('failed', event.message || 'The program of this page could not be loaded.');
+  };
+  return begun;
 }
 
-/** The worker is gone for good: the next start makes a new one. */
-function broken(why) {
+/** @param {Status} said */
+function take(said) {
+  status = said;
+  if (OVER.has(status.state)) {
+    active = false;
+    machine.keepAwake(false);
+  }
+  if (/not let in/.test(status.detail)) byId('token-label').hidden = false;
+  show(status);
+  buttons(active, status);
+}
+
+/**
+ * The worker is gone for good: the next start makes a new one.
+ * @param {'stopped' | 'failed'} state @param {string} detail
+ */
+function end(state, detail) {
   worker?.terminate();
   worker = undefined;
-  status = { ...status, state: 'failed', detail: why, running: [], waiting: 0 };
-  show();
+  take({ ...(status ?? NOTHING), state, detail, paused: null, doing: [], waiting: 0 });
 }
 
-function buttons() {
-  byId('start').disabled = active;
-  byId('stop').disabled = !active;
-  setText(byId('stop'), active && draining ? 'Stop at once' : 'Stop');
-  for (const id of ['name', 'slots', 'token']) byId(id).disabled = active;
+function stopNow() {
+  tell({ do: 'leave' });
+  const told = worker;
+  setTimeout(() => {
+    if (active && worker === told) end('stopped', '');
+  }, STOP_MS);
 }
 
-function show() {
-  const [text, look] = STANDINGS[status.state] ?? [status.state, ''];
-  const standing = byId('standing');
-  setText(standing, status.state === 'connected' ? `${text} as ${status.name}` : text);
-  standing.className = `state standing ${look}`;
-  setText(byId('detail'), status.detail ?? '');
-  document.title = `${text} · wasipool`;
-
-  setText(byId('figure-running'), number(status.running.length));
-  setText(byId('figure-waiting'), number(status.waiting));
-  setText(byId('figure-done'), number(status.done ?? 0));
-  setText(byId('figure-speed'), speed(status.speed));
-  setText(byId('figure-memory'), status.memory_bytes ? bytes(status.memory_bytes) : '–');
-
-  byId('nothing-runs').hidden = status.running.length > 0;
-  const now = Date.now();
-  byId('running').replaceChildren(
-    ...status.running.map((run) =>
-      element('li', '',
-        element('span', 'when', duration(now - run.since_ms)),
-        element('span', 'mono', run.args || run.module.slice(0, 19)),
-        element('div', 'soft small mono', run.task))),
-  );
-
-  const errors = status.errors ?? [];
-  byId('errors-card').hidden = errors.length === 0;
-  byId('errors').replaceChildren(
-    ...errors.map((error) =>
-      element('li', '',
-        element('span', 'when', new Date(error.at_ms).toLocaleTimeString()),
-        error.text)),
-  );
-  if (/not let in/.test(status.detail ?? '')) byId('token-label').hidden = false;
-
-  const features = status.features?.length ? `WebAssembly here: ${status.features.join(', ')}. ` : '';
-  const session = status.provider ? `Session ${status.provider}.` : '';
-  setText(byId('about'), features + session);
-
-  if (OVER.has(status.state)) active = false;
-  draining = active && (draining || status.state === 'draining');
-  buttons();
+/**
+ * Who leaves says so: the pool gives the tasks to others at once. A page that
+ * may come back is frozen with its worker right after this, and its session
+ * would seem alive: so the worker gets a moment, then it ends in any case.
+ */
+function leave() {
+  if (!worker) return;
+  tell({ do: 'leave' });
+  const end = performance.now() + (active ? LEAVE_MS : 0);
+  while (performance.now() < end);
+  worker.terminate();
 }
-
-const PROGRAM = '/wasipool_browser.js';
 
 async function version() {
   const response = await fetch(PROGRAM, { method: 'HEAD', cache: 'no-store' }).catch(() => undefined);
@@ -129,10 +119,11 @@ const loaded = version();
 /** A broker that came back may be a newer one: its page has other workers. */
 async function renew() {
   const [then, now] = await Promise.all([loaded, version()]);
-  // Nobody should have to type a token again.
-  if (!active || !then || !now || then === now || byId('token').value) return;
-  const settings = { autostart: '1', slots: byId('slots').value, name: byId('name').value };
-  location.replace(`/join?${new URLSearchParams(settings)}`);
+  // Nobody should have to type a token again, and a pause is kept.
+  if (!active || !then || !now || then === now || input('token').value || status?.paused === 'person') return;
+  const { slots, share } = settings();
+  const address = { autostart: '1', slots: String(slots), share: String(share), name: input('name').value };
+  location.replace(`/join?${new URLSearchParams(address)}`);
 }
 
 /** Why this browser can't be a provider, if it can't. */
@@ -147,26 +138,37 @@ function lacking() {
   return '';
 }
 
-byId('name').value = query.get('name') ?? '';
-const half = Math.max(1, Math.floor((navigator.hardwareConcurrency || 2) / 2));
-byId('slots').value = String(Number(query.get('slots')) || half);
+restore(query);
+byId('token-label').hidden = !query.has('token');
+machine.watch({
+  changed: () => tell({ do: 'surroundings', ...machine.surroundings }),
+  online: () => tell({ do: 'probe' }),
+});
+
+byId('settings').addEventListener('input', () => {
+  remember();
+  if (active) tell({ do: 'set', settings: settings() });
+});
+byId('awake').addEventListener('change', () => machine.keepAwake(active && input('awake').checked));
 byId('settings').addEventListener('submit', (event) => {
   event.preventDefault();
   start();
 });
-byId('stop').addEventListener('click', stop);
-byId('token-label').hidden = !query.has('token');
-addEventListener('pagehide', () => tell({ do: 'leave' }));
+byId('pause').addEventListener('click', () => tell({ do: status?.paused === 'person' ? 'resume' : 'pause' }));
+byId('finish').addEventListener('click', () => tell({ do: 'stop' }));
+byId('stop').addEventListener('click', stopNow);
+addEventListener('pagehide', leave);
 // Back from the browser's history: the session is gone, the page still shows it.
 addEventListener('pageshow', (event) => {
-  if (event.persisted && active) location.reload();
+  if (event.persisted && worker) location.reload();
 });
+showEvery(1_000);
 
 const why = lacking();
 if (why) {
   byId('unable').hidden = false;
   setText(byId('unable-why'), why);
-  byId('start').disabled = true;
+  byId('start', HTMLButtonElement).disabled = true;
 } else if (query.get('autostart') === '1') {
   start();
 }

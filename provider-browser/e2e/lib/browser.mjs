@@ -12,12 +12,26 @@ export const PHONE = { width: 390, height: 844 };
 
 const PICTURES = join(TARGET, 'screenshots');
 
+const options = () => ({
+  executablePath: chromium(),
+  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
 /** Starts Chromium with a new profile; the caller closes it. */
 export function launch() {
-  return playwright.chromium.launch({
-    executablePath: chromium(),
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  return playwright.chromium.launch(options());
+}
+
+/** The same, for tests that stop all its processes with a signal. */
+export async function launchServer() {
+  const server = await playwright.chromium.launchServer(options());
+  const browser = await playwright.chromium.connect(server.wsEndpoint());
+  return {
+    browser,
+    /** @param {NodeJS.Signals} signal to Chromium, and all that it has started */
+    signal: (signal) => process.kill(-(server.process().pid ?? NaN), signal),
+    close: () => server.close(),
+  };
 }
 
 /**

@@ -66,6 +66,11 @@ export class Pool {
     return this.#broker.stop();
   }
 
+  /** @param {NodeJS.Signals} signal */
+  signalBroker(signal) {
+    this.#broker.signal(signal);
+  }
+
   startAgain() {
     const address = (url) => url.replace(/^https?:\/\//, '');
     return this.#startBroker(address(this.url), address(this.transport));

@@ -81,6 +81,11 @@ export class Process {
     });
   }
 
+  /** @param {NodeJS.Signals} signal */
+  signal(signal) {
+    process.kill(this.#child.pid ?? NaN, signal);
+  }
+
   /**
    * Ends it, and with SIGKILL its children too; resolves when it is gone.
    * @param {NodeJS.Signals} [signal]

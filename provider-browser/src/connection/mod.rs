@@ -28,7 +28,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{WebTransport, WebTransportHash, WebTransportOptions};
 
-use crate::js::{message, sleep};
+use crate::js::{in_time, message, timer};
 use crate::provider::failure::Failure;
 use control::Control;
 pub(crate) use incoming::digest;
@@ -188,20 +188,4 @@ fn options(to: &Transport) -> Result<WebTransportOptions, Failure> {
         options.set_server_certificate_hashes(&hashes);
     }
     Ok(options)
-}
-
-fn timer(ms: u32) -> Promise {
-    wasm_bindgen_futures::future_to_promise(async move {
-        sleep(ms).await;
-        Ok(JsValue::UNDEFINED)
-    })
-}
-
-/// A promise's value, if it comes in time.
-async fn in_time(promise: Promise, ms: u32) -> Result<JsValue, JsValue> {
-    let late = wasm_bindgen_futures::future_to_promise(async move {
-        sleep(ms).await;
-        Err(js_sys::Error::new(&format!("no answer within {} s", ms / 1_000)).into())
-    });
-    JsFuture::from(Promise::race(&Array::of2(&promise, &late))).await
 }

@@ -4,6 +4,8 @@
 use js_sys::{Array, Float64Array, Int32Array, Object, Reflect, SharedArrayBuffer, Uint8Array};
 use wasm_bindgen::prelude::*;
 
+use crate::memory_limit::PAGE_LOG2;
+
 /// Places in what a worker is given.
 pub(crate) const CONTROL: u32 = 0;
 /// Standard output.
@@ -17,6 +19,8 @@ const CONTROL_BYTES: u32 = 24;
 const STARTED: u32 = 0;
 /// Words: bytes written to stdout and stderr.
 const WRITTEN: u32 = 1;
+/// Word: pages of the guest's memory.
+const PAGES: u32 = 3;
 /// Byte at which a float says when, in milliseconds since 1970.
 const START_BYTE: u32 = 16;
 /// What an output's memory starts with; it grows up to the task's limit.
@@ -64,13 +68,20 @@ impl SharedOutput {
 
     /// Forgets what the last guest left. No guest may run.
     pub(crate) fn reset(&self) {
-        self.control.fill(0, 0, 3);
+        self.control.fill(0, 0, 4);
     }
 
     /// When the guest has started, in microseconds since 1970.
     pub(crate) fn started_us(&self) -> Option<f64> {
         let started = js_sys::Atomics::load(&self.control, STARTED).ok()? == 1;
         started.then(|| self.start.get_index(0) * 1_000.0)
+    }
+
+    /// The guest's memory now, in bytes; nothing before it has started.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        self.started_us()?;
+        let pages = js_sys::Atomics::load(&self.control, PAGES).ok()?;
+        Some(u64::from(pages.cast_unsigned()) << PAGE_LOG2)
     }
 
     /// What the guest has written to stdout and stderr so far.

@@ -87,6 +87,12 @@ impl GuestWorker {
         self.shared.as_ref()?.started_us()
     }
 
+    /// The memory that its guest has, in bytes, as far as this can be seen from
+    /// here.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        self.shared.as_ref()?.memory_bytes()
+    }
+
     /// What its guest has written to stdout and stderr, as far as this can be
     /// seen from here.
     pub(crate) fn written(&self) -> [Vec<u8>; 2] {

@@ -1,7 +1,7 @@
 //! Runs guests: compiles what they need, gives them to workers, ends them when
 //! their time is up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
 use js_sys::{Array, WebAssembly};
@@ -14,13 +14,14 @@ use wasm_bindgen_futures::spawn_local;
 
 use super::Event;
 use crate::blobs::Blobs;
+use crate::guests::duty::{Doing, Duty};
 use crate::guests::pool::{Action, Pool, WorkerId};
 use crate::guests::worker::GuestWorker;
 use crate::js::unix_us;
 use crate::mailbox::Mailbox;
 use crate::modules::{self, Compiled, ModuleKey, Modules};
 use crate::order::{FromGuest, Order, Report};
-use crate::page::{Running, shorten};
+use crate::page::{Running, Slot, shorten};
 
 /// How often to look whether a guest has started whose time would be up.
 const LOOK_AGAIN_US: f64 = 20_000.0;
@@ -44,6 +45,9 @@ const HEAL_US: f64 = 3_000_000.0;
 pub(super) struct Executor {
     mailbox: Mailbox<Event>,
     slots: u16,
+    duty: Duty,
+    /// Runs that wait until a slot has rested.
+    held: VecDeque<AttemptId>,
     /// When to try again to start workers, if that failed.
     heal_us: Option<f64>,
     pool: Pool,
@@ -59,6 +63,8 @@ impl Executor {
         Self {
             mailbox,
             slots: 0,
+            duty: Duty::default(),
+            held: VecDeque::new(),
             heal_us: None,
             pool: Pool::default(),
             workers: HashMap::new(),
@@ -71,10 +77,27 @@ impl Executor {
     /// Keeps as many workers as that many slots need.
     pub(super) fn resize(&mut self, slots: u16, blobs: &mut Blobs, out: &mut Vec<Input>) {
         self.slots = slots;
+        self.duty.resize(slots.into());
         self.heal_us = None;
         let mut actions = Vec::new();
         self.pool.resize(slots.into(), &mut actions);
         self.act(actions, blobs, out);
+    }
+
+    /// Lets each slot work that share of its time, in percent.
+    pub(super) fn share(&mut self, percent: u8, blobs: &mut Blobs, out: &mut Vec<Input>) {
+        self.duty.share(percent);
+        self.release_held(blobs, out);
+    }
+
+    /// Forgets that slots have to rest.
+    pub(super) fn forget_rests(&mut self) {
+        self.duty.forget();
+    }
+
+    /// Slots that aren't at rest for long.
+    pub(super) fn offered(&self) -> u16 {
+        self.duty.offered(unix_us()) as u16
     }
 
     /// Starts the workers that are missing: their code can be loaded now.
@@ -167,7 +190,7 @@ impl Executor {
         };
         match compiled {
             Compiled::TooLarge => {
-                self.runs.remove(&attempt);
+                self.forget(attempt, 0);
                 out.push(ended(
                     attempt,
                     Outcome::OutOfMemory,
@@ -177,12 +200,33 @@ impl Executor {
             }
             Compiled::Module(module) => {
                 run.module = Some(module);
-                let mut actions = Vec::new();
-                self.pool.submit(attempt, &mut actions);
-                self.act(actions, blobs, out);
-                self.give_up_if_broken(out);
+                self.held.push_back(attempt);
+                self.release_held(blobs, out);
             }
         }
+    }
+
+    /// Gives to workers what slots are free for.
+    fn release_held(&mut self, blobs: &mut Blobs, out: &mut Vec<Input>) {
+        let mut actions = Vec::new();
+        while let Some(attempt) = self.held.front()
+            && self.duty.begin(unix_us(), *attempt)
+        {
+            self.pool.submit(*attempt, &mut actions);
+            self.held.pop_front();
+        }
+        if !actions.is_empty() {
+            self.act(actions, blobs, out);
+        }
+        self.give_up_if_broken(out);
+    }
+
+    /// Takes a run out of the books.
+    fn forget(&mut self, attempt: AttemptId, worked_us: u64) -> Option<Run> {
+        let run = self.runs.remove(&attempt)?;
+        self.held.retain(|held| *held != attempt);
+        self.duty.end(unix_us(), attempt, worked_us as f64);
+        Some(run)
     }
 
     /// A worker says something, or has failed.
@@ -214,11 +258,11 @@ impl Executor {
             }
         }
         self.act(actions, blobs, out);
-        self.give_up_if_broken(out);
+        self.release_held(blobs, out);
     }
 
     fn report(&mut self, report: Report, out: &mut Vec<Input>) {
-        if self.runs.remove(&report.attempt).is_none() {
+        if self.forget(report.attempt, report.run_us).is_none() {
             return;
         }
         out.push(match report.end {
@@ -235,7 +279,7 @@ impl Executor {
     }
 
     fn fail(&mut self, attempt: AttemptId, fault: Fault, out: &mut Vec<Input>) {
-        if self.runs.remove(&attempt).is_some() {
+        if self.forget(attempt, 0).is_some() {
             out.push(Input::Failed(attempt, fault));
         }
     }
@@ -243,7 +287,9 @@ impl Executor {
     fn give_up_if_broken(&mut self, out: &mut Vec<Input>) {
         if self.pool.is_broken() {
             self.heal_us.get_or_insert(unix_us() + HEAL_US);
-            for (attempt, _) in self.runs.drain() {
+            let attempts: Vec<_> = self.runs.keys().copied().collect();
+            for attempt in attempts {
+                self.forget(attempt, 0);
                 let fault = Fault::Internal("no worker can be started".to_owned());
                 out.push(Input::Failed(attempt, fault));
             }
@@ -252,8 +298,14 @@ impl Executor {
 
     /// Stops a run; nothing comes of it any more.
     pub(super) fn stop(&mut self, attempt: AttemptId, blobs: &mut Blobs, out: &mut Vec<Input>) {
-        if self.runs.remove(&attempt).is_some() {
+        let started_us = self
+            .runs
+            .get(&attempt)
+            .and_then(|run| started_us(&self.workers, run));
+        let worked_us = started_us.map_or(0.0, |at| (unix_us() - at).max(0.0));
+        if self.forget(attempt, worked_us as u64).is_some() {
             self.end(attempt, blobs, out);
+            self.release_held(blobs, out);
         }
     }
 
@@ -269,14 +321,14 @@ impl Executor {
         if self.heal_us.is_some_and(|heal_us| heal_us <= now_us) {
             self.refresh(blobs, out);
         }
+        self.release_held(blobs, out);
         let mut late = Vec::new();
+        let workers = &self.workers;
         for (attempt, run) in &mut self.runs {
             if run.look_us > now_us {
                 continue;
             }
-            let worker = run.worker.and_then(|worker| self.workers.get(&worker));
-            let seen_us = worker.and_then(GuestWorker::started_us);
-            let Some(started_us) = run.started_us.or(seen_us) else {
+            let Some(started_us) = started_us(workers, run) else {
                 run.look_us = now_us + LOOK_AGAIN_US;
                 continue;
             };
@@ -290,7 +342,7 @@ impl Executor {
         for (attempt, run_us, worker) in late {
             let worker = worker.and_then(|worker| self.workers.get(&worker));
             let written = worker.map(GuestWorker::written).unwrap_or_default();
-            self.runs.remove(&attempt);
+            self.forget(attempt, run_us);
             out.push(ended(
                 attempt,
                 Outcome::TimedOut,
@@ -305,22 +357,36 @@ impl Executor {
     pub(super) fn next_look_us(&self) -> f64 {
         let looks = self.runs.values().map(|run| run.look_us);
         let heal_us = self.heal_us.unwrap_or(f64::INFINITY);
-        looks.fold(heal_us, f64::min) - unix_us()
+        let now_us = unix_us();
+        looks.fold(heal_us, f64::min).min(self.duty.next_us(now_us)) - now_us
     }
 
-    /// What runs, longest first.
-    pub(super) fn running(&self) -> Vec<Running> {
-        let given = self.runs.values().filter(|run| run.worker.is_some());
-        let running = given.map(|run| Running {
+    /// What each slot does.
+    pub(super) fn doing(&self) -> Vec<Slot> {
+        let doing = self.duty.doing(unix_us()).map(|doing| match doing {
+            Doing::Idle => Slot::Idle,
+            Doing::Resting(until_us) => Slot::Resting {
+                until_ms: (until_us / 1_000.0) as u64,
+            },
+            Doing::Running(attempt) => {
+                let run = self.runs.get(&attempt);
+                run.map_or(Slot::Idle, |run| Slot::Running(self.running(run)))
+            }
+        });
+        doing.collect()
+    }
+
+    fn running(&self, run: &Run) -> Running {
+        let worker = run.worker.and_then(|worker| self.workers.get(&worker));
+        Running {
             task: run.assignment.task.to_string(),
             label: shorten(&run.assignment.label),
             module: run.assignment.module.digest.to_string(),
             args: shorten(&run.assignment.spec.args.join(" ")),
             since_ms: (run.sent_us / 1_000.0) as u64,
-        });
-        let mut running: Vec<_> = running.collect();
-        running.sort_by(|one, other| (one.since_ms, &one.task).cmp(&(other.since_ms, &other.task)));
-        running
+            memory_bytes: worker.and_then(GuestWorker::memory_bytes),
+            memory_max_bytes: run.assignment.spec.limits.memory_bytes,
+        }
     }
 
     fn act(&mut self, actions: Vec<Action>, blobs: &mut Blobs, out: &mut Vec<Input>) {
@@ -371,6 +437,12 @@ impl Executor {
         };
         worker.run(order, module, &beside).map_err(Fault::Internal)
     }
+}
+
+/// When the guest of a run has started, as far as it is known here.
+fn started_us(workers: &HashMap<WorkerId, GuestWorker>, run: &Run) -> Option<f64> {
+    let worker = run.worker.and_then(|worker| workers.get(&worker));
+    run.started_us.or(worker.and_then(GuestWorker::started_us))
 }
 
 fn ended(attempt: AttemptId, outcome: Outcome, [stdout, stderr]: [Bytes; 2], run_us: u64) -> Input {

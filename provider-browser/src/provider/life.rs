@@ -15,11 +15,13 @@ use super::executor::Executor;
 use super::failure::Failure;
 use super::measure::{Measured, random};
 use super::serving::{House, Serving};
+use super::wake::Wake;
 use crate::blobs::Blobs;
 use crate::connection::Connection;
 use crate::js::{monotonic_us, scope, unix_ms};
 use crate::mailbox::Mailbox;
 use crate::page::{Command, State, Status};
+use crate::wishes::Wishes;
 use crate::{broker, offer};
 
 /// How often the page is told what goes on, in microseconds.
@@ -43,6 +45,10 @@ pub fn session_main() {
     });
     scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
+    let online = mailbox.clone();
+    let on_online = Closure::<dyn FnMut()>::new(move || online.post(Event::Woke));
+    scope().set_ononline(Some(on_online.as_ref().unchecked_ref()));
+    on_online.forget();
     spawn_local(live(mailbox));
 }
 
@@ -52,18 +58,26 @@ async fn live(mailbox: Mailbox<Event>) {
         executor: Executor::new(mailbox.clone()),
         status: Status::default(),
         mailbox: mailbox.clone(),
+        wishes: Wishes::default(),
+        measured: None,
     };
     let mut life = Life {
         house,
         alarm: Alarm::new(mailbox.clone()),
-        measured: None,
+        wake: Wake::new(unix_ms()),
         sessions: 0,
         told_us: 0.0,
     };
     loop {
-        if let Event::Page(Command::Start { name, slots, token }) = mailbox.take().await {
-            life.provide(&name, slots.clamp(1, offer::SLOTS_MAX), &token)
-                .await;
+        match mailbox.take().await {
+            Event::Page(command) => {
+                life.house.obey(&command, &mut Vec::new());
+                if let Command::Start { name, token, .. } = command {
+                    life.provide(&name, &token).await;
+                }
+            }
+            // Late news of what is over.
+            other => life.keep_house(other),
         }
     }
 }
@@ -71,7 +85,7 @@ async fn live(mailbox: Mailbox<Event>) {
 struct Life {
     house: House,
     alarm: Alarm,
-    measured: Option<Measured>,
+    wake: Wake,
     /// Sessions so far: tells what comes from which.
     sessions: u32,
     /// When the page was told last.
@@ -80,11 +94,13 @@ struct Life {
 
 impl Life {
     /// Is a provider until the page or the broker doesn't want it any more.
-    async fn provide(&mut self, name: &str, slots: u16, token: &str) {
+    async fn provide(&mut self, name: &str, token: &str) {
         let name = offer::name(name, random());
+        let wishes = &self.house.wishes;
         self.house.status = Status {
             name,
-            slots,
+            slots: wishes.slots(),
+            paused: wishes.pause(),
             ..Status::default()
         };
         self.publish();
@@ -92,7 +108,7 @@ impl Life {
             Ok(measured) => measured,
             Err(error) => return self.end(State::Failed, &error),
         };
-        let capacity = measured.capacity(slots);
+        let capacity = measured.capacity(self.house.wishes.slots());
         let status = &mut self.house.status;
         status.speed = capacity.speed;
         status.memory_bytes = capacity.memory_bytes;
@@ -104,9 +120,11 @@ impl Life {
             agent: measured.agent,
             capacity,
         };
-        self.resize(slots);
-        self.connect_again_and_again(&config, token).await;
+        self.house.executor.forget_rests();
+        self.resize(self.house.wishes.slots());
+        self.connect_again_and_again(config, token).await;
         self.resize(0);
+        self.publish();
     }
 
     fn resize(&mut self, slots: u16) {
@@ -118,17 +136,20 @@ impl Life {
     }
 
     async fn measure(&mut self) -> Result<Measured, String> {
-        if self.measured.is_none() {
-            self.measured = Some(Measured::take().await?);
+        if self.house.measured.is_none() {
+            self.house.measured = Some(Measured::take().await?);
         }
-        self.measured.clone().ok_or_else(String::new)
+        self.house.measured.clone().ok_or_else(String::new)
     }
 
-    async fn connect_again_and_again(&mut self, config: &Config, token: &str) {
+    async fn connect_again_and_again(&mut self, mut config: Config, token: &str) {
         let mut backoff = Backoff::new(RETRY_MS.0, RETRY_MS.1);
         loop {
             self.house.status.state = State::Connecting;
             self.publish();
+            if let Some(capacity) = self.house.capacity() {
+                config.capacity = capacity;
+            }
             let why = match self.serve(config.clone(), token).await {
                 Ok((reason, welcomed)) => {
                     if welcomed {
@@ -176,18 +197,14 @@ impl Life {
         };
         let connection = Connection::open(&transport, tell).await?;
         let mut effects = Vec::new();
-        let capacity = config.capacity.clone();
         let session = Session::new(config, monotonic_us() as u64, &mut effects);
-        let mut serving = Serving::new(
-            &mut self.house,
-            number,
-            (session, effects),
-            capacity,
-            connection,
-        );
+        let mut serving = Serving::new(&mut self.house, number, (session, effects), connection);
         let mut news = true;
         while !serving.ended() {
             let mut event = Some(mailbox.take().await);
+            if self.wake.slept(unix_ms()) {
+                serving.take(Event::Woke);
+            }
             while let Some(happened) = event {
                 match &happened {
                     Event::Alarm => self.alarm.rang(),
@@ -202,8 +219,7 @@ impl Life {
                 news = false;
                 self.told_us = now_us;
                 let house = serving.house();
-                house.status.running = house.executor.running();
-                tell_page(&house.status);
+                tell_page(house);
             }
             let publish_us = if news { publish_us } else { f64::INFINITY };
             self.alarm.set(serving.next_deadline_us().min(publish_us));
@@ -212,32 +228,44 @@ impl Life {
         Ok((serving.finish(), welcomed))
     }
 
-    /// Waits before the next try; false if the page doesn't want one.
+    /// Waits before the next try, unless there is reason to hope; false if the
+    /// page doesn't want one.
     async fn wait(&mut self, ms: u32) -> bool {
         let mailbox = self.house.mailbox.clone();
         let until_us = monotonic_us() + f64::from(ms) * 1_000.0;
         while monotonic_us() < until_us {
             self.alarm.set(until_us);
-            match mailbox.take().await {
+            let event = mailbox.take().await;
+            if self.wake.slept(unix_ms()) {
+                return true;
+            }
+            match event {
                 Event::Page(Command::Stop | Command::Leave) => return false,
-                Event::Alarm => self.alarm.rang(),
-                Event::Guest(worker, said) => {
-                    let House {
-                        executor, blobs, ..
-                    } = &mut self.house;
-                    // No run is left whose end could be told.
-                    executor.heard(worker, said, blobs, &mut Vec::new());
+                Event::Page(Command::Probe) | Event::Woke => return true,
+                Event::Page(command) => {
+                    self.house.obey(&command, &mut Vec::new());
+                    self.publish();
                 }
-                Event::Compiled(key, compiled) => {
-                    let House {
-                        executor, blobs, ..
-                    } = &mut self.house;
-                    executor.compiled(key, compiled, blobs, &mut Vec::new());
-                }
-                Event::Page(Command::Start { .. }) | Event::Found(..) | Event::Heard(..) => {}
+                other => self.keep_house(other),
             }
         }
         true
+    }
+
+    /// What comes while there is no session. No run is left whose end could be
+    /// told.
+    fn keep_house(&mut self, event: Event) {
+        let House {
+            executor, blobs, ..
+        } = &mut self.house;
+        match event {
+            Event::Alarm => self.alarm.rang(),
+            Event::Guest(worker, said) => executor.heard(worker, said, blobs, &mut Vec::new()),
+            Event::Compiled(key, compiled) => {
+                executor.compiled(key, compiled, blobs, &mut Vec::new());
+            }
+            Event::Page(_) | Event::Woke | Event::Found(..) | Event::Heard(..) => {}
+        }
     }
 
     fn end(&mut self, state: State, why: &str) {
@@ -253,13 +281,13 @@ impl Life {
 
     fn publish(&mut self) {
         self.told_us = monotonic_us();
-        self.house.status.running = self.house.executor.running();
-        tell_page(&self.house.status);
+        tell_page(&mut self.house);
     }
 }
 
-fn tell_page(status: &Status) {
-    if let Ok(json) = serde_json::to_string(status) {
+fn tell_page(house: &mut House) {
+    house.status.doing = house.executor.doing();
+    if let Ok(json) = serde_json::to_string(&house.status) {
         // A page that doesn't listen any more is no concern of this worker.
         drop(scope().post_message(&json.into()));
     }

@@ -9,8 +9,10 @@
 //! - `serving`: one session; carries out what its state machine decides.
 //! - `executor`: runs guests.
 //! - `alarm`: the one timer.
+//! - [`wake`]: whether the machine slept.
 
 pub mod failure;
+pub mod wake;
 
 #[cfg(target_arch = "wasm32")]
 mod alarm;
@@ -52,5 +54,7 @@ mod event {
         Heard(u32, Heard),
         /// A deadline may have passed.
         Alarm,
+        /// The machine slept, or the network was away.
+        Woke,
     }
 }

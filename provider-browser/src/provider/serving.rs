@@ -13,11 +13,13 @@ use wasipool_shared::wire::message::{ToBroker, ToProvider};
 
 use super::Event;
 use super::executor::Executor;
+use super::measure::Measured;
 use crate::blobs::{Blobs, Located};
 use crate::connection::{Connection, Heard};
 use crate::js::{monotonic_us, unix_ms};
 use crate::mailbox::Mailbox;
 use crate::page::{Command, State, Status};
+use crate::wishes::{Change, Wishes};
 
 /// What outlives a session.
 pub(super) struct House {
@@ -25,14 +27,58 @@ pub(super) struct House {
     pub(super) blobs: Blobs,
     pub(super) executor: Executor,
     pub(super) status: Status,
+    /// What the volunteer wants.
+    pub(super) wishes: Wishes,
+    /// What this browser can do, once it is known.
+    pub(super) measured: Option<Measured>,
+}
+
+impl House {
+    /// Takes a command of the page; says what it means for what runs.
+    pub(super) fn obey(&mut self, command: &Command, inputs: &mut Vec<Input>) {
+        let change = self.wishes.take(command);
+        if change == Change::None {
+            return;
+        }
+        let Self {
+            executor,
+            blobs,
+            wishes,
+            status,
+            ..
+        } = self;
+        executor.share(wishes.share(), blobs, inputs);
+        if status.state.is_working() {
+            executor.resize(wishes.slots(), blobs, inputs);
+        }
+        if let Command::Resume = command {
+            executor.forget_rests();
+        }
+        status.paused = wishes.pause();
+        status.slots = wishes.slots();
+        if change == Change::GiveBack {
+            inputs.push(Input::GiveBack);
+        }
+    }
+
+    /// What is offered now: no slots while there are no workers for them, or
+    /// while the volunteer doesn't want to.
+    pub(super) fn capacity(&self) -> Option<Capacity> {
+        let slots = self.wishes.slots();
+        let mut capacity = self.measured.as_ref()?.capacity(slots);
+        capacity.slots = if self.executor.is_broken() || self.wishes.pause().is_some() {
+            0
+        } else {
+            self.executor.offered().min(slots)
+        };
+        Some(capacity)
+    }
 }
 
 /// A session that goes on.
 pub(super) struct Serving<'a> {
     house: &'a mut House,
     session: Session,
-    /// What the provider offers as long as it has workers.
-    capacity: Capacity,
     connection: Connection,
     number: u32,
     reader: FrameReader,
@@ -50,13 +96,11 @@ impl<'a> Serving<'a> {
         house: &'a mut House,
         number: u32,
         (session, effects): (Session, Vec<Effect>),
-        capacity: Capacity,
         connection: Connection,
     ) -> Self {
         let mut serving = Self {
             house,
             session,
-            capacity,
             connection,
             number,
             reader: FrameReader::default(),
@@ -87,6 +131,9 @@ impl<'a> Serving<'a> {
     /// Takes what happened.
     pub(super) fn take(&mut self, event: Event) {
         let mut inputs = Vec::new();
+        if let Event::Page(command) = &event {
+            self.house.obey(command, &mut inputs);
+        }
         let House {
             blobs,
             executor,
@@ -99,7 +146,9 @@ impl<'a> Serving<'a> {
                 inputs.push(Input::Drain);
             }
             Event::Page(Command::Leave) => inputs.push(Input::Leave),
-            Event::Page(Command::Start { .. }) => {}
+            Event::Page(Command::Probe) | Event::Woke => inputs.push(Input::Probe),
+            // It was obeyed above.
+            Event::Page(_) => {}
             Event::Guest(worker, said) => {
                 if let Err(error) = &said {
                     status.problem(unix_ms(), error);
@@ -124,19 +173,11 @@ impl<'a> Serving<'a> {
                 inputs.push(Input::Tick);
             }
         }
+        // Before a run's end is told: who has no slot any more gets nothing new.
+        // The session tells the broker of changes only.
+        self.inputs
+            .extend(self.house.capacity().map(Input::Capacity));
         self.inputs.extend(inputs);
-        self.settle();
-        self.offer();
-    }
-
-    /// Offers no slots while there are no workers for them. The session tells
-    /// the broker of changes only.
-    fn offer(&mut self) {
-        let mut capacity = self.capacity.clone();
-        if self.house.executor.is_broken() {
-            capacity.slots = 0;
-        }
-        self.inputs.push_back(Input::Capacity(capacity));
         self.settle();
     }
 

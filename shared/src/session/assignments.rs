@@ -225,6 +225,16 @@ impl Assignments {
         }
     }
 
+    /// Gives back everything, also what runs.
+    pub(super) fn return_all(&mut self, effects: &mut Vec<Effect>) {
+        for attempt in self.sorted(|stage| matches!(stage, Stage::Running)) {
+            self.remove(attempt, effects);
+            effects.push(Effect::Stop(attempt));
+            effects.push(Effect::Send(ToBroker::Returned(attempt)));
+        }
+        self.return_waiting(effects);
+    }
+
     pub(super) fn stop_all(&mut self, effects: &mut Vec<Effect>) {
         for attempt in self.sorted(|stage| matches!(stage, Stage::Running)) {
             effects.push(Effect::Stop(attempt));

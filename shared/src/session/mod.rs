@@ -54,8 +54,14 @@ pub enum Input {
     Ended(RunResult),
     /// A guest couldn't be run, by this provider's fault.
     Failed(AttemptId, Fault),
-    /// What the provider offers has changed.
+    /// What the provider offers has changed. With no slots it is paused: what
+    /// waits goes back, what runs goes on.
     Capacity(Capacity),
+    /// What runs is to go back as well; the session goes on.
+    GiveBack,
+    /// The connection may be dead (the network was away, the machine slept): ask
+    /// the broker for a sign of life, and give it up soon if there is none.
+    Probe,
     /// The provider wants to leave: finish what runs, take no more.
     Drain,
     /// Finish nothing: stop all and leave.
@@ -177,10 +183,14 @@ pub struct Session {
     heard_us: u64,
     pinged_us: u64,
     ping: u64,
+    /// When a probe that isn't answered yet has to be.
+    probe_us: Option<u64>,
 }
 
 /// How long the broker may take for its first answer.
 const GREETING_US: u64 = 10_000_000;
+/// How long the broker may take to answer a probe.
+const PROBE_US: u64 = 2_000_000;
 
 impl Session {
     /// Starts a session on a fresh connection.
@@ -201,6 +211,7 @@ impl Session {
             heard_us: now_us,
             pinged_us: now_us,
             ping: 0,
+            probe_us: None,
         }
     }
 
@@ -217,6 +228,7 @@ impl Session {
             }
             Input::Message(message) => {
                 self.heard_us = now_us;
+                self.probe_us = None;
                 self.on_message(now_us, message, effects);
             }
             Input::Have(digest) => self.assignments.blob_ready(now_us, digest),
@@ -232,11 +244,19 @@ impl Session {
                     if matches!(self.state, State::In { .. }) {
                         effects.push(Effect::Send(ToBroker::Capacity(capacity)));
                     }
+                    if self.is_paused() {
+                        self.assignments.return_waiting(effects);
+                    }
                 }
             }
+            Input::GiveBack => self.assignments.return_all(effects),
+            Input::Probe => self.probe(now_us, effects),
             Input::Drain => self.drain(true, effects),
             Input::Leave => {
                 if matches!(self.state, State::In { .. }) {
+                    // First: or it would get back what it returns.
+                    effects.push(Effect::Send(ToBroker::Draining));
+                    self.assignments.return_all(effects);
                     effects.push(Effect::Send(ToBroker::Bye));
                 }
                 self.close(CloseReason::Left, effects);
@@ -256,7 +276,10 @@ impl Session {
                 idle_us,
                 heartbeat_us,
                 ..
-            } => Some((self.heard_us + idle_us).min(self.pinged_us + heartbeat_us)),
+            } => {
+                let deadline = (self.heard_us + idle_us).min(self.pinged_us + heartbeat_us);
+                Some(self.probe_us.map_or(deadline, |probe| probe.min(deadline)))
+            }
             State::Closed => None,
         }
     }
@@ -318,7 +341,7 @@ impl Session {
             );
         };
         match message {
-            ToProvider::Assign(assignment) if draining => {
+            ToProvider::Assign(assignment) if draining || self.is_paused() => {
                 effects.push(Effect::Send(ToBroker::Returned(assignment.attempt)));
             }
             ToProvider::Assign(assignment) => {
@@ -348,16 +371,33 @@ impl Session {
             State::Greeting if silent_us >= GREETING_US => {
                 self.close(CloseReason::Silent(silent_us / 1_000), effects);
             }
-            State::In { idle_us, .. } if silent_us >= idle_us => {
+            State::In { idle_us, .. }
+                if silent_us >= idle_us || self.probe_us.is_some_and(|probe| probe <= now_us) =>
+            {
                 self.close(CloseReason::Silent(silent_us / 1_000), effects);
             }
             State::In { heartbeat_us, .. } if now_us >= self.pinged_us + heartbeat_us => {
-                self.pinged_us = now_us;
-                self.ping += 1;
-                effects.push(Effect::Send(ToBroker::Ping(self.ping)));
+                self.ping(now_us, effects);
             }
             State::Greeting | State::In { .. } | State::Closed => {}
         }
+    }
+
+    fn ping(&mut self, now_us: u64, effects: &mut Vec<Effect>) {
+        self.pinged_us = now_us;
+        self.ping += 1;
+        effects.push(Effect::Send(ToBroker::Ping(self.ping)));
+    }
+
+    fn probe(&mut self, now_us: u64, effects: &mut Vec<Effect>) {
+        if matches!(self.state, State::In { .. }) && self.probe_us.is_none() {
+            self.probe_us = Some(now_us + PROBE_US);
+            self.ping(now_us, effects);
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        self.capacity.slots == 0
     }
 
     fn drain(&mut self, tell: bool, effects: &mut Vec<Effect>) {

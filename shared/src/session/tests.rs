@@ -297,6 +297,82 @@ fn a_draining_provider_gives_back_what_waits_and_leaves_after_the_rest() {
     assert!(!CloseReason::Drained.may_retry());
 }
 
+fn returned(attempt: u64) -> Effect {
+    Effect::Send(ToBroker::Returned(AttemptId(attempt)))
+}
+
+#[test]
+fn a_paused_provider_gives_back_what_waits_and_finishes_what_runs() {
+    let mut driven = Driven::welcomed(1);
+    driven.assign(1);
+    driven.assign(2);
+    driven.have("module");
+    let paused = driven.input(Input::Capacity(capacity(0)));
+    let told = Effect::Send(ToBroker::Capacity(capacity(0)));
+    assert_eq!(paused, [told, returned(2)]);
+    assert_eq!(driven.assign(3), [returned(3)], "it was under way");
+    let ended = driven.input(Input::Ended(result(1, 0)));
+    assert!(matches!(
+        ended.last(),
+        Some(Effect::Send(ToBroker::Ended(_)))
+    ));
+    let resumed = driven.input(Input::Capacity(capacity(1)));
+    assert_eq!(resumed, [Effect::Send(ToBroker::Capacity(capacity(1)))]);
+    driven.assign(4);
+    assert_eq!(started(&driven.have("module")), [4]);
+}
+
+#[test]
+fn who_gives_back_or_leaves_returns_all_that_it_has() {
+    for input in [Input::GiveBack, Input::Leave] {
+        let leaves = input == Input::Leave;
+        let mut driven = Driven::welcomed(1);
+        driven.assign(1);
+        driven.assign(2);
+        driven.have("module");
+        let effects = driven.input(input);
+        let release = Effect::Release(blob("module").digest);
+        let mut expected = vec![
+            Effect::Stop(AttemptId(1)),
+            returned(1),
+            release,
+            returned(2),
+        ];
+        if leaves {
+            expected.insert(0, Effect::Send(ToBroker::Draining));
+            expected.push(Effect::Send(ToBroker::Bye));
+            expected.push(Effect::Close(CloseReason::Left));
+        }
+        assert_eq!(effects, expected);
+        assert_eq!(driven.session.running(), 0);
+        assert!(
+            driven.input(Input::Ended(result(1, 0))).is_empty(),
+            "too late"
+        );
+    }
+}
+
+#[test]
+fn a_probe_that_is_not_answered_soon_ends_the_session() {
+    let mut driven = Driven::welcomed(1);
+    driven.now_us = 100 * MS;
+    let ping = |number| [Effect::Send(ToBroker::Ping(number))];
+    assert_eq!(driven.input(Input::Probe), ping(1));
+    assert!(driven.input(Input::Probe).is_empty(), "one at a time");
+    assert_eq!(driven.session.next_deadline_us(), Some(2_100 * MS));
+    driven.now_us = 2_099 * MS;
+    driven.input(Input::Message(ToProvider::Pong(1)));
+    driven.now_us = 2_101 * MS;
+    assert!(driven.input(Input::Tick).is_empty(), "it was answered");
+    assert_eq!(driven.input(Input::Probe), ping(2));
+    driven.now_us += 2_000 * MS;
+    let effects = driven.input(Input::Tick);
+    assert!(
+        matches!(effects[..], [Effect::Close(CloseReason::Silent(_))]),
+        "{effects:?}"
+    );
+}
+
 #[test]
 fn it_pings_and_gives_a_silent_broker_up() {
     let mut driven = Driven::welcomed(1);

@@ -131,7 +131,7 @@ pub enum ToBroker {
         /// Why.
         fault: Fault,
     },
-    /// An attempt that hasn't started and won't: the provider drains.
+    /// An attempt that won't end here: the provider drains, pauses or leaves.
     Returned(AttemptId),
     /// A blob is needed; the broker opens a stream with it.
     Want(Digest),
