@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { DESKTOP, PHONE, launch, open, picture } from './lib/browser.mjs';
+import { launch, open, picture, pictures } from './lib/browser.mjs';
 import { Pool } from './lib/pool.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -28,9 +28,7 @@ test('an empty pool says so, and how to join', LIMIT, async () => {
   await figure(page, 'providers').filter({ hasText: /^0$/ }).waitFor();
   assert.equal(await page.locator('#provider-line').textContent(), `wasipool-provider --broker ${pool.url}`);
   assert.equal(await page.locator('#empty-pool a').getAttribute('href'), '/join');
-  await picture(page, 'dashboard-empty-desktop');
-  await page.setViewportSize(PHONE);
-  await picture(page, 'dashboard-empty-phone');
+  await pictures(page, 'dashboard-empty');
   assert.deepEqual(page.troubles, []);
 });
 
@@ -56,11 +54,7 @@ test('providers come, work and go before the reader’s eyes', LIMIT, async () =
   await tile.getByText('2 of 2 busy').waitFor();
   const row = page.locator('.job', { hasText: 'without end' });
   await row.getByText(/[4-6] running/).waitFor();
-  for (const [size, name] of [[DESKTOP, 'desktop'], [PHONE, 'phone']]) {
-    await page.setViewportSize(size);
-    await picture(page, `dashboard-busy-${name}`);
-  }
-  await page.setViewportSize(DESKTOP);
+  await pictures(page, 'dashboard-busy');
 
   await pool.api(`/v1/jobs/${job.id}`, { method: 'DELETE' });
   await row.getByText('cancelled', { exact: true }).waitFor();
@@ -96,7 +90,6 @@ test('a broker that is gone and comes back', LIMIT, async () => {
   await pool.killBroker();
   await page.getByRole('heading', { name: 'The broker doesn’t answer' }).waitFor();
   assert.match(await page.locator('#trouble-advice').textContent(), new RegExp(pool.url.replaceAll('.', '\\.')));
-  await picture(page, 'dashboard-unreachable-desktop');
   await pool.startAgain();
   await page.locator('#standing', { hasText: 'Live' }).waitFor();
   await page.locator('#trouble').waitFor({ state: 'hidden' });

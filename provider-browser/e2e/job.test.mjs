@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 
-import { DESKTOP, PHONE, launch, open, picture } from './lib/browser.mjs';
+import { launch, open, pictures } from './lib/browser.mjs';
 import { Pool } from './lib/pool.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -70,10 +70,12 @@ test('what a task wrote and brought back', LIMIT, async () => {
   const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
   assert.equal(download.suggestedFilename(), 'b.bin');
   assert.equal((await readFile(await download.path())).length, 100_000);
-  for (const [size, name] of [[DESKTOP, 'desktop'], [PHONE, 'phone']]) {
-    await page.setViewportSize(size);
-    await picture(page, `job-artifacts-${name}`);
+  for (const [name, file] of [['Save all (zip)', `${job.id}.0.zip`], ['All files that came back (zip)', `${job.id}.zip`]]) {
+    const [archive] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name }).click()]);
+    assert.equal(archive.suggestedFilename(), file);
+    assert.equal((await readFile(await archive.path())).subarray(0, 2).toString(), 'PK');
   }
+  await pictures(page, 'job-artifacts');
   assert.deepEqual(page.troubles, []);
 });
 
@@ -200,9 +202,6 @@ test('a hundred thousand tasks: all are drawn, and the page goes on answering', 
     return shares.every((share, index) => Math.abs((drawn.colours[index] ?? 0) / area - share) < 0.01);
   });
   await page.mouse.move(0, 0);
-  for (const [size, name] of [[DESKTOP, 'desktop'], [PHONE, 'phone']]) {
-    await page.setViewportSize(size);
-    await picture(page, `job-hundred-thousand-${name}`);
-  }
+  await pictures(page, 'job-hundred-thousand');
   assert.deepEqual(page.troubles, []);
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { DESKTOP, PHONE, launch, open, picture } from './lib/browser.mjs';
+import { launch, open, picture, pictures } from './lib/browser.mjs';
 import { Pool } from './lib/pool.mjs';
 import { guestPath } from './lib/programs.mjs';
 
@@ -56,11 +56,7 @@ test('the form submits, and leads to the job', LIMIT, async () => {
   const page = await open(browser, pool.url);
   await fill(page);
   await page.locator('#files-list', { hasText: '/input [1].txt' }).waitFor();
-  for (const [size, name] of [[DESKTOP, 'desktop'], [PHONE, 'phone']]) {
-    await page.setViewportSize(size);
-    await picture(page, `submit-${name}`);
-  }
-  await page.setViewportSize(DESKTOP);
+  await pictures(page, 'submit', { whole: false });
   await page.getByRole('button', { name: 'Submit', exact: true }).click();
   await page.waitForURL(/\/jobs\/[0-9a-z]{26}$/);
   await page.getByRole('heading', { name: "somebody's job" }).waitFor();
@@ -101,7 +97,7 @@ test('what can’t be sent is said where it is', LIMIT, async () => {
   await page.locator('#args').fill('');
   await send.click();
   await error.filter({ hasText: 'That was not accepted' }).waitFor();
-  await picture(page, 'submit-refused-desktop');
+  await picture(page, 'submit-refused-desktop', { whole: false });
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
 });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { PHONE, launch, open, picture } from './lib/browser.mjs';
+import { launch, open, pictures } from './lib/browser.mjs';
 import { Pool } from './lib/pool.mjs';
 
 const LIMIT = { timeout: 240_000 };
@@ -33,9 +33,7 @@ test('the page asks for a token, and shows nothing without', LIMIT, async () => 
   const addresses = [];
   page.on('request', (request) => addresses.push(request.url()));
   await page.getByRole('heading', { name: 'This pool asks for a token' }).waitFor();
-  await picture(page, 'dashboard-token-desktop');
-  await page.setViewportSize(PHONE);
-  await picture(page, 'dashboard-token-phone');
+  await pictures(page, 'dashboard-token');
   const field = page.getByLabel('Token');
   assert.ok(await field.evaluate((input) => input === document.activeElement));
   await field.fill('wrong');

@@ -103,6 +103,7 @@ test('the history keeps ten minutes, and what held before them', () => {
   assert.deepEqual(history.points.map((point) => point.rate), [3, 4]);
   assert.equal(history.held(SPAN_MS)?.rate, 3);
   assert.equal(history.held(0), undefined);
+  assert.deepEqual([50_000, 61_001, 1e6].map((now) => history.span(now)), [60_000, 120_000, SPAN_MS]);
 });
 
 test('spans last until the next step of their attempt', () => {
@@ -121,6 +122,6 @@ test('figures are written for people', () => {
   assert.deepEqual([0, 0.2, 4.13, 830, 4_200, 83_000, 7_260_000, 90_000_000, -1, Number.NaN].map(duration), [
     '0 ms', '0.20 ms', '4.1 ms', '830 ms', '4.2 s', '1 min 23 s', '2 h 1 min', '1 d 1 h', '–', '–',
   ]);
-  assert.deepEqual([0.3, 1, 3, 4.5, 11, 79, 81].map(roundUp), [1, 1, 4, 5, 20, 80, 100]);
+  assert.deepEqual([0.3, 1, 3, 4.5, 11, 79, 81].map(roundUp), [1, 1, 4, 6, 20, 80, 100]);
   assert.equal(hex(new TextEncoder().encode('Hello\0 there')), '0000  48 65 6c 6c 6f 00 20 74  Hello. t\n0008  68 65 72 65              here');
 });

@@ -4,7 +4,6 @@
 
 /** @import { History, Point } from './history.js' */
 
-import { SPAN_MS } from './history.js';
 import { rate } from './text.js';
 
 /** @typedef {{ of: (point: Point) => number, colour: string, name: string, filled: boolean }} Line */
@@ -16,14 +15,13 @@ const TOP = 8;
 const SAY_EVERY_MS = 10_000;
 
 /**
- * A round number, not below `value`: 1, 2, 4, 5 or 8 times a power of ten, so that
- * its half is round too.
+ * A round number, not below `value`, whose half is round too.
  * @param {number} value
  */
 export function roundUp(value) {
   if (value <= 1) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 2, 4, 5, 8, 10].find((factor) => value <= factor * power) ?? 10;
+  const step = [1, 2, 4, 6, 8, 10].find((factor) => value <= factor * power) ?? 10;
   return step * power;
 }
 
@@ -71,17 +69,18 @@ class Chart {
     const style = getComputedStyle(canvas);
     const points = this.#history.points;
     const values = points.flatMap((point) => this.#lines.map((line) => line.of(point)));
-    const top = roundUp(Math.max(1, ...values));
-    const x = (/** @type {number} */ at) => width - ((now - at) / SPAN_MS) * (width - LEFT);
+    const top = roundUp(Math.max(2, ...values));
+    const span = this.#history.span(now);
+    const x = (/** @type {number} */ at) => width - ((now - at) / span) * (width - LEFT);
     const y = (/** @type {number} */ value) => TOP + (1 - value / top) * (height - TOP - BOTTOM);
-    this.#axes(pen, style, top, x, y, width, height, now);
+    this.#axes(pen, style, top, x, y, width, height, now, span);
     pen.save();
     pen.beginPath();
     pen.rect(LEFT, 0, width - LEFT, height);
     pen.clip();
     for (const line of this.#lines) trace(pen, style, line, points, x, y, now);
     pen.restore();
-    if (this.#pointer > LEFT) this.#readOut(pen, style, x, width, height, now);
+    if (this.#pointer > LEFT) this.#readOut(pen, style, x, width, height, now, span);
     this.#say(now);
   }
 
@@ -94,8 +93,9 @@ class Chart {
    * @param {number} width
    * @param {number} height
    * @param {number} now
+   * @param {number} span
    */
-  #axes(pen, style, top, x, y, width, height, now) {
+  #axes(pen, style, top, x, y, width, height, now, span) {
     pen.font = `12px ${style.fontFamily}`;
     pen.fillStyle = style.getPropertyValue('--soft');
     pen.strokeStyle = style.getPropertyValue('--line');
@@ -111,11 +111,12 @@ class Chart {
       pen.fillText(short(value), LEFT - 8, level);
     }
     pen.textBaseline = 'alphabetic';
-    for (const [minutes, text, align] of /** @type {const} */ ([
-      [10, '10 min ago', 'left'], [5, '5', 'center'], [0, 'now', 'right'],
+    const minutes = (/** @type {number} */ ago) => `${ago / 60_000} min ago`;
+    for (const [ago, text, align] of /** @type {const} */ ([
+      [span, minutes(span), 'left'], [span / 2, span === 60_000 ? '30 s ago' : minutes(span / 2), 'center'], [0, 'now', 'right'],
     ])) {
       pen.textAlign = align;
-      pen.fillText(text, x(now - minutes * 60_000), height - 4);
+      pen.fillText(text, x(now - ago), height - 4);
     }
   }
 
@@ -127,9 +128,10 @@ class Chart {
    * @param {number} width
    * @param {number} height
    * @param {number} now
+   * @param {number} span
    */
-  #readOut(pen, style, x, width, height, now) {
-    const ago = ((width - this.#pointer) / (width - LEFT)) * SPAN_MS;
+  #readOut(pen, style, x, width, height, now, span) {
+    const ago = ((width - this.#pointer) / (width - LEFT)) * span;
     const held = this.#history.held(now - ago);
     if (!held) return;
     const at = x(now - ago);

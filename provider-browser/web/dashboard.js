@@ -13,7 +13,7 @@ import { showStanding } from './standing.js';
 import { submitDialog } from './submit.js';
 import { byId, number, rate, setText } from './text.js';
 
-const history = new History();
+const history = History.kept();
 const charts = [new RateChart('chart-rate', history), new QueueChart('chart-queue', history)];
 const providers = new Providers();
 const jobs = new Jobs();

@@ -5,12 +5,30 @@
 
 export const SPAN_MS = 10 * 60_000;
 
+/** What is shown at first, while there is little. */
+const SPANS_MS = [1, 2, 5].map((minutes) => minutes * 60_000);
+
 /** Points nearer than this to the one before take its place. */
 const NEAREST_MS = 500;
+
+/** Where it waits while this tab shows another page. */
+const KEPT = 'wasipool-history';
 
 export class History {
   /** @type {Point[]} */
   points = [];
+
+  /** Goes on where the page was left, in this tab. */
+  static kept() {
+    const history = new History();
+    try {
+      history.points = JSON.parse(sessionStorage.getItem(KEPT) ?? '[]');
+    } catch {
+      // Of another version: it begins anew.
+    }
+    addEventListener('pagehide', () => sessionStorage.setItem(KEPT, JSON.stringify(history.points)));
+    return history;
+  }
 
   /**
    * @param {number} at
@@ -23,6 +41,15 @@ export class History {
     // One point before the span is kept: it says how the span begins.
     const begin = this.points.findIndex((point) => point.at >= at - SPAN_MS);
     if (begin > 1) this.points.splice(0, begin - 1);
+  }
+
+  /**
+   * The shortest of some usual spans that shows all of it.
+   * @param {number} now
+   */
+  span(now) {
+    const age = now - (this.points[0]?.at ?? now);
+    return SPANS_MS.find((span) => span >= age) ?? SPAN_MS;
   }
 
   /**

@@ -4,6 +4,7 @@
 /** @import { Job, TasksEvent } from '../types/api' */
 
 import { send } from './api.js';
+import { copyButtons } from './copy.js';
 import { Legend } from './legend.js';
 import { Live } from './live.js';
 import { saves } from './output.js';
@@ -44,6 +45,7 @@ function showJob(job) {
   setText(state, job.state);
   state.className = `tag ${jobLook(job.state)}`;
   byId('cancel').hidden = !going;
+  byId('files-link').hidden = going;
   fillStack(bar, job);
   const done = job.tasks - (job.counts.queued ?? 0) - (job.counts.running ?? 0);
   setText(byId('figure-done'), `${number(done)} / ${number(job.tasks)}`);
@@ -122,6 +124,8 @@ cancelDialog.addEventListener('close', async () => {
 
 byId('job-bar').append(bar);
 saves(byId('results-link', HTMLAnchorElement), `/v1/jobs/${id}/results`, `${id}.ndjson`);
+saves(byId('files-link', HTMLAnchorElement), `/v1/jobs/${id}/artifacts.zip`, `${id}.zip`);
+copyButtons(document);
 
 /** The task that the address names. */
 function openByAddress() {

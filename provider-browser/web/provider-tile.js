@@ -4,7 +4,7 @@
 /** @import { PoolProvider } from '../types/api' */
 
 /** A broker may know more of a provider.
- * @typedef {PoolProvider & { reason?: string | null, transport?: string }} Known */
+ * @typedef {PoolProvider & { transport?: string }} Known */
 
 import { bytes, duration, element, number, plural, setText, speed } from './text.js';
 
@@ -101,6 +101,7 @@ export class Tile {
     const about = [bytes(provider.memory), provider.transport, provider.agent];
     if (provider.failures > 0) about.unshift(plural(provider.failures, 'failure', 'failures'));
     setText(this.#sub, about.filter(Boolean).join(' · '));
+    this.#sub.title = this.#sub.textContent;
     setText(this.#why, whyIdle(provider));
     this.#why.hidden = this.#why.textContent === '';
   }

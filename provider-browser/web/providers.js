@@ -11,7 +11,7 @@ import { byId, bytes, element, number, plural, setText, speed } from './text.js'
 
 /** More providers than this are cells; on a narrow page tiles fill the screen soon. */
 const TILES_MAX = 48;
-const TILES_MAX_NARROW = 8;
+const TILES_MAX_NARROW = 10;
 const CELLS_MAX = 2_000;
 const ROWS_MAX = 200;
 
@@ -176,8 +176,12 @@ export class Providers {
       cell.firstElementChild?.setAttribute('aria-pressed', String(id === this.#chosen));
     }
     const place = byId('provider-chosen');
-    place.hidden = !wanted || !provider;
-    if (!provider) return;
+    place.hidden = !wanted;
+    if (!provider) {
+      this.#chosenTile = undefined;
+      place.replaceChildren(element('p', 'soft small', 'Each cell is a provider, filled as far as it is busy. Choose one to see more of it.'));
+      return;
+    }
     if (this.#chosenTile) this.#chosenTile.show(provider);
     else {
       this.#chosenTile = new Tile(provider, 'div');

@@ -17,12 +17,13 @@ function say(text, look) {
   word.className = `state ${look}`;
 }
 
-/** @param {string} title @param {string} advice @param {'retry' | 'token' | ''} wayOut */
+/** @param {string} title @param {string} advice @param {'retry' | 'token' | 'start'} wayOut */
 function card(title, advice, wayOut) {
   setText(byId('trouble-title'), title);
   setText(byId('trouble-advice'), advice);
-  byId('trouble-retry').hidden = wayOut !== 'retry';
+  byId('trouble-retry').hidden = wayOut === 'token';
   byId('token-form').hidden = wayOut !== 'token';
+  byId('trouble-command').hidden = wayOut !== 'start';
   byId('trouble').hidden = false;
 }
 
@@ -34,6 +35,7 @@ function card(title, advice, wayOut) {
 export function showStanding(retry) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let patience;
+  setText(byId('trouble-line'), `wasipool-broker --http ${location.host}`);
   byId('trouble-retry').addEventListener('click', retry);
   byId('token-form').addEventListener('submit', (event) => {
     event.preventDefault();
@@ -59,8 +61,8 @@ export function showStanding(retry) {
       case 'waiting': {
         say(`Trying again in ${duration(standing.inMs)}`, 'warn');
         const advice = 'What stands below may be old. This page tries again by itself. If that doesn’t help, '
-          + `look whether the broker runs and can be reached at ${location.origin}.`;
-        patience ??= setTimeout(() => card('The broker doesn’t answer', advice, 'retry'), PATIENCE_MS);
+          + `look whether the broker can be reached at ${location.origin}, and start it if it doesn’t run:`;
+        patience ??= setTimeout(() => card('The broker doesn’t answer', advice, 'start'), PATIENCE_MS);
         break;
       }
       case 'refused':

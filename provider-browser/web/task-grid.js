@@ -7,8 +7,9 @@
 import { TASK_STATES, inWords } from './states.js';
 import { byId, number, setText } from './text.js';
 
-/** From the largest to the smallest: the first that keeps the grid this low is taken. */
-const CELLS = [22, 18, 14, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1];
+/** From the largest to the smallest: the first that keeps the grid this low is taken;
+ * if none does, the least that can still be pointed at. */
+const CELLS = [22, 18, 14, 12, 10, 8, 7, 6, 5, 4, 3];
 const HEIGHT_WANTED = 460;
 /** Cells from this size on have gaps between them. */
 const GAP_FROM = 5;

@@ -36,7 +36,7 @@ export class TaskPanel {
       ]);
       const outputs = await this.#outputs(task, path);
       // Another one may have been chosen meanwhile.
-      if (this.#index === index) this.#fill(task, trace, outputs);
+      if (this.#index === index) this.#fill(task, trace, outputs, path);
     } catch (error) {
       if (this.#index !== index) return;
       byId('task-shown').hidden = true;
@@ -56,8 +56,8 @@ export class TaskPanel {
     return parts.flat();
   }
 
-  /** @param {Task} task @param {Trace} trace @param {HTMLElement[]} outputs */
-  #fill(task, trace, outputs) {
+  /** @param {Task} task @param {Trace} trace @param {HTMLElement[]} outputs @param {string} path */
+  #fill(task, trace, outputs, path) {
     byId('task-none').hidden = true;
     byId('task-shown').hidden = false;
     const state = byId('task-state');
@@ -74,6 +74,9 @@ export class TaskPanel {
     byId('waterfall').replaceChildren(steps);
     byId('outputs').replaceChildren(...outputs);
     byId('artifacts').hidden = task.artifacts.length === 0;
+    const all = element('a', 'button quiet tiny', 'Save all (zip)');
+    saves(all, `${path}/artifacts.zip`, `${task.task}.zip`);
+    byId('artifacts-all').replaceChildren(all);
     byId('artifact-list').replaceChildren(...task.artifacts.map(artifactRow));
   }
 }

@@ -61,11 +61,29 @@ export async function open(browser, url, { size = DESKTOP, scheme = 'light', con
 }
 
 /**
- * A picture of the whole page, in target/screenshots, for people to look at.
+ * A picture of the whole page, or of what can be seen of it at a time, in
+ * target/screenshots, for people to look at.
  * @param {playwright.Page} page
  * @param {string} name
+ * @param {{ whole?: boolean }} [how]
  */
-export async function picture(page, name) {
+export async function picture(page, name, { whole = true } = {}) {
   await mkdir(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+  await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: whole });
+}
+
+/**
+ * Pictures in desktop and phone size; the page is left in desktop size. Nothing
+ * may stick out of a phone's screen.
+ * @param {playwright.Page} page
+ * @param {string} name
+ * @param {{ whole?: boolean }} [how]
+ */
+export async function pictures(page, name, how) {
+  await page.setViewportSize(PHONE);
+  await picture(page, `${name}-phone`, how);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  if (wide > PHONE.width) throw new Error(`${name} is ${wide} px wide on a phone of ${PHONE.width}`);
+  await page.setViewportSize(DESKTOP);
+  await picture(page, `${name}-desktop`, how);
 }
