@@ -53,6 +53,10 @@ pub(super) struct Attempt {
     pub(super) index: u32,
     /// How long it was expected to run, in microseconds.
     pub(super) expected_us: u32,
+    /// How long it was expected to wait before, in microseconds.
+    pub(super) wait_us: u32,
+    /// When it was sent.
+    pub(super) sent_ms: u64,
     /// The task's earlier attempts; tasks with a quorum keep theirs elsewhere.
     pub(super) trail: Option<Box<Trail>>,
 }
@@ -83,13 +87,33 @@ impl InFlight {
         self.live += 1;
     }
 
+    fn position(&self, id: u64) -> Option<usize> {
+        // Short tasks end in order: the oldest is the likeliest.
+        match self.entries.front() {
+            Some((first, _)) if *first == id => Some(0),
+            _ => self.entries.binary_search_by_key(&id, |(id, _)| *id).ok(),
+        }
+    }
+
+    /// The live attempts, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Attempt> {
+        self.entries.iter().filter_map(|(_, entry)| entry.as_ref())
+    }
+
+    /// The attempt of that number, if it is live here.
+    pub(super) fn get(&self, id: u64) -> Option<&Attempt> {
+        self.entries[self.position(id)?].1.as_ref()
+    }
+
+    /// The same, to change it.
+    pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut Attempt> {
+        let at = self.position(id)?;
+        self.entries[at].1.as_mut()
+    }
+
     /// Takes out the attempt of that number, if it is live here.
     pub(super) fn remove(&mut self, id: u64) -> Option<Attempt> {
-        // Short tasks end in order: the oldest is the likeliest.
-        let at = match self.entries.front() {
-            Some((first, _)) if *first == id => 0,
-            _ => self.entries.binary_search_by_key(&id, |(id, _)| *id).ok()?,
-        };
+        let at = self.position(id)?;
         let attempt = self.entries[at].1.take()?;
         self.live -= 1;
         self.close_gaps();
@@ -142,6 +166,8 @@ mod tests {
             job,
             index: 0,
             expected_us: 0,
+            wait_us: 0,
+            sent_ms: 0,
             trail: None,
         }
     }

@@ -22,6 +22,12 @@ pub struct Config {
     /// milliseconds: each step halves what is left of its wait, the tenth puts
     /// it before all others of its owner. `u64::MAX` is never.
     pub ageing_ms: u64,
+    /// An attempt is a straggler if it takes so many times as long as expected,
+    /// and `straggler_ms` more; near a job's end it gets a second attempt
+    /// elsewhere. 0 is never.
+    pub straggler_factor: u32,
+    /// See `straggler_factor`; in milliseconds.
+    pub straggler_ms: u64,
     /// Results beyond the quorum that a task may get before it is disputed.
     pub quorum_extra: u32,
     /// Faults in a row after which a provider is cooled down.
@@ -39,6 +45,8 @@ impl Default for Config {
             prefetch_us: 100_000,
             unknown_run_us: 50_000,
             ageing_ms: 30_000,
+            straggler_factor: 3,
+            straggler_ms: 1_000,
             quorum_extra: 2,
             cooldown_faults: 5,
             cooldown_ms: 1_000,

@@ -7,6 +7,7 @@ use wasipool_shared::ids::{JobId, TaskId};
 
 use super::event::{Config, Counts, JobSpec};
 use super::fair;
+use super::hedge::Hedges;
 use super::queue::TaskQueue;
 use super::quorum::Replicas;
 
@@ -44,6 +45,10 @@ pub(super) struct Job {
     pub(super) queue: TaskQueue,
     /// Tasks in flight, where the quorum is more than one.
     pub(super) replicas: Option<Box<Replicas>>,
+    /// Tasks with a second attempt, if any.
+    pub(super) hedges: Option<Box<Hedges>>,
+    /// When its stragglers are looked at, near its end.
+    pub(super) hedging_ms: Option<u64>,
     /// Only the numbers of ended tasks are kept here.
     pub(super) ended: Counts,
     /// Tasks with a live attempt.
@@ -111,6 +116,8 @@ impl Job {
                 let results_max = quorum.saturating_add(config.quorum_extra);
                 Box::new(Replicas::new(quorum, results_max))
             }),
+            hedges: None,
+            hedging_ms: None,
             ended: Counts {
                 tasks: spec.tasks,
                 queued: 0,

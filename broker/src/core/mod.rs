@@ -11,7 +11,7 @@
 //! - `class`, `owners`, `fair`: jobs by what they need and whose they are; whose
 //!   turn it is.
 //! - `pool`, `placement`: providers, in the order in which they get tasks.
-//! - `attempt`, `quorum`: tasks in flight, once or several times.
+//! - `attempt`, `quorum`, `hedge`: tasks in flight, once or several times.
 //! - `schedule`: brings the two together after each event.
 //! - `submission`, `membership`, `outcome`: what each event does.
 //! - `reason`, `timer`, `slab`: words, deadlines, storage.
@@ -28,6 +28,7 @@ mod attempt;
 mod class;
 mod event;
 mod fair;
+mod hedge;
 mod job;
 mod membership;
 mod outcome;
@@ -77,6 +78,8 @@ pub struct Core {
     owners: Owners,
     pool: Pool,
     timers: Timers,
+    /// Jobs whose stragglers are to be looked at.
+    to_hedge: Vec<u32>,
     /// The time of the event that is handled.
     now_ms: u64,
     /// Attempts ever made; the next one's fencing number.
@@ -101,6 +104,7 @@ impl Core {
             modules: Modules::default(),
             owners: Owners::default(),
             timers: Timers::default(),
+            to_hedge: Vec::new(),
             now_ms: 0,
             attempts: 0,
             passes: 0,
@@ -145,6 +149,7 @@ impl Core {
         // already for those who have just left.
         self.run_due(now_ms, effects);
         self.schedule(effects);
+        self.hedge(effects);
     }
 
     /// When [`Event::Tick`] is due.
@@ -162,6 +167,7 @@ impl Core {
                     self.reject_queued(job, effects);
                     self.settle_job(job, effects);
                 }
+                Timer::Hedging(job) => self.note_hedging(job),
                 Timer::Ageing(job) => self.age(now_ms, job),
                 Timer::Replica(job, index) => {
                     self.give_up_replica(now_ms, job, index, effects);

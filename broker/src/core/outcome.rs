@@ -74,7 +74,7 @@ impl Core {
                 .take(key, attempt.0, &self.jobs)
                 .map(|attempt| (key, attempt))
         });
-        let Some((provider_key, attempt)) = live else {
+        let Some((provider_key, mut attempt)) = live else {
             effects.push(Effect::Dropped { provider, attempt });
             return;
         };
@@ -92,7 +92,8 @@ impl Core {
                         provider,
                         attempt: AttemptId(attempt.id),
                     };
-                    let attempts = losses(attempt.trail.as_deref()) + 1;
+                    let revoked = self.settle_hedge(&mut attempt, effects);
+                    let attempts = losses(attempt.trail.as_deref()) + 1 + revoked;
                     self.end_final(key, attempt.index, attempts, succeeded, end, effects);
                 }
             }
@@ -197,9 +198,15 @@ impl Core {
         if self.jobs[key].replicas.is_some() {
             return self.lose_replica(now_ms, &attempt, loss, effects);
         }
+        let mut loss = Some(loss);
+        let mut note_once =
+            |trail: &mut _| loss.take().into_iter().for_each(|loss| note(trail, loss));
+        if self.lose_hedged(&attempt, &mut note_once) {
+            return;
+        }
         self.stop_running(key);
         let mut trail = attempt.trail;
-        note(&mut trail, loss);
+        note_once(&mut trail);
         let lost = losses(trail.as_deref());
         match trail {
             Some(trail) if lost > self.jobs[key].retries => {

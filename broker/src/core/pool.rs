@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasipool_shared::capacity::{Capacity, ProviderKind};
 use wasipool_shared::ids::ProviderId;
 
-use super::attempt::{Attempt, InFlight};
+use super::attempt::{Attempt, InFlight, Trail};
 use super::event::{Config, ProviderView};
 use super::placement::{Shelves, Species};
 use super::slab::Slab;
@@ -100,6 +100,15 @@ impl Provider {
     pub(super) fn room_bytes(&self) -> u64 {
         let others = self.memory.largest(self.slots().saturating_sub(1));
         self.capacity.memory_bytes.saturating_sub(others)
+    }
+
+    /// Time that one more task would wait there for a slot, in microseconds.
+    pub(super) fn wait_us(&self) -> u32 {
+        if self.in_flight.len() < self.slots() {
+            return 0;
+        }
+        let wait_us = self.backlog_us / u64::from(self.slots().max(1));
+        u32::try_from(wait_us).unwrap_or(u32::MAX)
     }
 
     pub(super) fn has_module(&self, module: u32) -> bool {
@@ -270,6 +279,12 @@ impl Pool {
         let species = self.join_species(kind, features);
         self.leave_species(old);
         self.providers[key].species = species;
+    }
+
+    /// What the task of an attempt that is live remembers.
+    pub(super) fn trail_of(&mut self, key: u32, attempt: u64) -> &mut Option<Box<Trail>> {
+        let attempt = self.providers[key].in_flight.get_mut(attempt);
+        &mut attempt.expect("the attempt is live there").trail
     }
 
     pub(super) fn start(&mut self, key: u32, attempt: Attempt, memory_bytes: u64, module: u32) {

@@ -142,17 +142,26 @@ impl Core {
         self.assign(key, provider_key, Waiting { index, trail: None }, effects);
     }
 
-    fn assign(&mut self, key: u32, provider: u32, waiting: Waiting, effects: &mut Vec<Effect>) {
+    pub(super) fn assign(
+        &mut self,
+        key: u32,
+        provider: u32,
+        waiting: Waiting,
+        effects: &mut Vec<Effect>,
+    ) {
         let id = self.attempts;
         self.attempts += 1;
         let job = &mut self.jobs[key];
         job.last_provider = provider;
-        let speed = self.pool.providers[provider].speed;
+        let entry = &self.pool.providers[provider];
+        let speed = entry.speed;
         let attempt = Attempt {
             id,
             job: key,
             index: waiting.index,
             expected_us: job.expected_us(speed, &self.config),
+            wait_us: entry.wait_us(),
+            sent_ms: self.now_ms,
             trail: waiting.trail,
         };
         effects.push(Effect::Assign {

@@ -70,6 +70,7 @@ impl Core {
             }
         }
         self.arm_ageing(key);
+        self.arm_hedging(key);
         let job = &mut self.jobs[key];
         let unable_since_ms = self.classes.get(job.class).unable_since_ms;
         let deadline_ms = unable_since_ms
@@ -143,6 +144,7 @@ impl Core {
         if self.jobs[key].replicas.is_some() {
             self.cancel_replicas(key, effects);
         } else {
+            self.revoke_hedges(key, effects);
             self.cancel_attempts(key, effects);
         }
         self.settle_job(key, effects);

@@ -12,6 +12,8 @@ pub(super) enum Timer {
     Placement(u32),
     /// A job waited for one more period without a start.
     Ageing(u32),
+    /// It is time to look for stragglers of a job.
+    Hedging(u32),
     /// A task (job, index) waited long enough for one more group to ask.
     Replica(u32, u32),
 }

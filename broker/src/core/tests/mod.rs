@@ -3,6 +3,7 @@
 
 mod cluster;
 mod faults;
+mod hedging;
 mod jobs;
 mod model;
 mod placement;

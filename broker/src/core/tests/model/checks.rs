@@ -6,7 +6,14 @@ use super::super::*;
 use super::{Model, ModelJob, ModelProvider, Vote};
 
 /// A task may end so, after so many losses and with these results.
-pub(super) fn check_end(job: &ModelJob, end: &End, losses: u32, votes: &[Vote], attempts: u32) {
+pub(super) fn check_end(
+    job: &ModelJob,
+    end: &End,
+    others: u32,
+    votes: &[Vote],
+    attempts: u32,
+    losses: u32,
+) {
     let spec = &job.spec;
     assert!(losses <= spec.retries + 1, "more retries than allowed");
     assert_eq!(
@@ -20,7 +27,7 @@ pub(super) fn check_end(job: &ModelJob, end: &End, losses: u32, votes: &[Vote], 
         let agreed = equal_to(won, votes);
         assert!(agreed >= spec.quorum, "{agreed} equal results");
         if spec.quorum <= 1 {
-            assert_eq!(attempts, losses + 1);
+            assert_eq!(attempts, others + 1);
         }
     }
 }
@@ -47,7 +54,7 @@ impl Model {
         let record = &self.providers[&provider];
         assert!(!record.draining && record.suits(&job.spec));
         assert!(task.index < job.spec.tasks && !job.ended.contains_key(&task.index));
-        self.check_replicas(record, task);
+        self.check_replicas(provider, task);
         self.check_starvation(provider, task);
         let job = self.jobs.get_mut(&task.job).expect("the job has not ended");
         let live = job.live.entry(task.index).or_default();
@@ -104,12 +111,12 @@ impl Model {
 
     /// One more attempt of the task is no more than was asked for, and not at a
     /// group that had its say.
-    fn check_replicas(&self, record: &ModelProvider, task: TaskId) {
+    fn check_replicas(&self, provider: ProviderId, task: TaskId) {
+        let record = &self.providers[&provider];
         let job = &self.jobs[&task.job];
         let live = job.live.get(&task.index).map_or(&[][..], Vec::as_slice);
         if job.spec.quorum <= 1 {
-            assert!(live.is_empty(), "{task} is live already");
-            return;
+            return self.check_hedge(provider, job, task.index);
         }
         let votes = job.votes.get(&task.index).map_or(&[][..], Vec::as_slice);
         let lives = live.iter().map(|(id, _)| self.providers[id].group);
@@ -120,6 +127,23 @@ impl Model {
         );
         let wanted = self.wanted(job, votes);
         assert!((live.len() as u32) < wanted, "{task} has {wanted} replicas");
+    }
+
+    /// A second attempt may only be of a straggler near its job's end, within
+    /// its retries, and elsewhere.
+    fn check_hedge(&self, provider: ProviderId, job: &ModelJob, index: u32) {
+        let live = job.live.get(&index).map_or(&[][..], Vec::as_slice);
+        let Some((first, _)) = live.first() else {
+            return;
+        };
+        assert!(live.len() == 1 && *first != provider, "it is live already");
+        let open = job.spec.tasks as usize - job.ended.len();
+        assert_eq!(open, job.live.len(), "others of the job wait");
+        let losses = job.losses.get(&index).copied().unwrap_or(0);
+        assert!(
+            losses < job.spec.retries,
+            "more attempts than retries allow"
+        );
     }
 
     /// Live replicas that a task with these results may have.

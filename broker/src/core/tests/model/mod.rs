@@ -27,6 +27,8 @@ struct ModelJob {
     votes: BTreeMap<u32, Vec<Vote>>,
     losses: BTreeMap<u32, u32>,
     avoid: BTreeMap<u32, ProviderId>,
+    /// Attempts of tasks that have not ended that were no longer wanted.
+    revoked: BTreeMap<u32, u32>,
     /// Since when a task of it has waited and none started.
     waits_since_ms: Option<u64>,
     /// Its owner's other jobs of which a task started where one of its own could
@@ -43,6 +45,7 @@ impl ModelJob {
             votes: BTreeMap::new(),
             losses: BTreeMap::new(),
             avoid: BTreeMap::new(),
+            revoked: BTreeMap::new(),
             waits_since_ms: None,
             passed_by: BTreeSet::new(),
         }
@@ -376,6 +379,8 @@ impl Model {
                     .live
                     .remove(at.expect("only what is live is revoked"));
                 self.end_attempt(provider, attempt, task, None);
+                let job = self.jobs.get_mut(&task.job).expect("it is there");
+                *job.revoked.entry(task.index).or_default() += 1;
             }
             Effect::TaskEnded {
                 task,
@@ -400,7 +405,8 @@ impl Model {
         let job = self.jobs.get_mut(&task.job).expect("the job has not ended");
         let losses = job.losses.remove(&task.index).unwrap_or(0);
         let votes = job.votes.remove(&task.index).unwrap_or_default();
-        checks::check_end(job, end, losses, &votes, attempts);
+        let revoked = job.revoked.remove(&task.index).unwrap_or(0);
+        checks::check_end(job, end, losses + revoked, &votes, attempts, losses);
         let ended = match end {
             End::Final { attempt, .. } => {
                 let won = votes.iter().find(|vote| vote.attempt == *attempt);
