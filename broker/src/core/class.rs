@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 
-use super::event::JobSpec;
+use super::event::{JobSpec, Trust};
 use super::job::Job;
 use super::owners::OwnerTurn;
 use super::pool::Provider;
@@ -33,6 +33,11 @@ impl Needs {
             memory_bytes: spec.memory_bytes,
             quorum: spec.quorum.max(1),
         }
+    }
+
+    /// The same of that kind.
+    pub(super) fn of_kind(self, kind: Option<ProviderKind>) -> Self {
+        Self { kind, ..self }
     }
 
     pub(super) fn features(&self) -> Features {
@@ -73,7 +78,9 @@ impl Members {
 pub(super) struct Class {
     pub(super) needs: Needs,
     members: Members,
-    /// Members by group, where a quorum needs different ones.
+    /// Whether its tasks may need results of different groups.
+    by_group: bool,
+    /// Members by group, if so.
     groups: BTreeMap<u64, Members>,
     /// Since when no provider, or too few groups, can run its tasks.
     pub(super) unable_since_ms: Option<u64>,
@@ -94,7 +101,7 @@ impl Class {
         }
         let open = provider.is_open();
         self.members.count(able, open, by);
-        if self.needs.quorum > 1 {
+        if self.by_group {
             let group = self.groups.entry(provider.group).or_default();
             group.count(able, open, by);
             if group.able == 0 {
@@ -154,11 +161,13 @@ pub(super) struct Classes {
     /// Those with a backlog.
     active: Vec<u32>,
     idle: u32,
+    trust: Trust,
 }
 
 impl Classes {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(trust: Trust) -> Self {
         Self {
+            trust,
             classes: Slab::new(),
             by_needs: BTreeMap::new(),
             active: Vec::new(),
@@ -193,6 +202,7 @@ impl Classes {
         let mut class = Class {
             needs,
             members: Members::default(),
+            by_group: needs.quorum > 1 || self.trust == Trust::Adaptive,
             groups: BTreeMap::new(),
             unable_since_ms: None,
             backlog: BTreeMap::new(),

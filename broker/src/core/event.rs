@@ -3,9 +3,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::trust::Reputation;
 use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
+
+/// Whose results are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Trust {
+    /// Everybody's: all who may join are known.
+    #[default]
+    All,
+    /// Those of parties whose results others have confirmed often enough; all
+    /// others' are checked by a second one.
+    Adaptive,
+}
 
 /// The rules that an operator may change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +42,12 @@ pub struct Config {
     pub straggler_ms: u64,
     /// Results beyond the quorum that a task may get before it is disputed.
     pub quorum_extra: u32,
+    /// Whose results are believed where a job asks for no quorum.
+    pub trust: Trust,
+    /// Confirmed results in a row after which a party is trusted.
+    pub trusted_after: u32,
+    /// What chance comes from: whose result is checked this time.
+    pub seed: u64,
     /// Faults in a row after which a provider is cooled down.
     pub cooldown_faults: u32,
     /// The first cool-down, in milliseconds; each further fault doubles it.
@@ -48,6 +66,9 @@ impl Default for Config {
             straggler_factor: 3,
             straggler_ms: 1_000,
             quorum_extra: 2,
+            trust: Trust::All,
+            trusted_after: 10,
+            seed: 0,
             cooldown_faults: 5,
             cooldown_ms: 1_000,
             cooldown_ms_max: 60_000,
@@ -129,7 +150,7 @@ pub enum Verdict {
         /// Whether the task succeeded.
         succeeded: bool,
         /// Digest of the whole result, needed where the quorum is more than
-        /// one; without it the result agrees with no other.
+        /// one or trust is adaptive; without it the result agrees with no other.
         fingerprint: Option<Digest>,
     },
     /// The provider gives the task back without having run it: nobody's fault.
@@ -323,6 +344,8 @@ pub struct ProviderView {
     pub cooled_down_until_ms: Option<u64>,
     /// Why it failed, while it is cooled down.
     pub cooled_down_reason: Option<Arc<str>>,
+    /// What is known of its account or address, where trust is adaptive.
+    pub reputation: Option<Reputation>,
     /// Whether it gets nothing new because it is about to leave.
     pub draining: bool,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{JobId, TaskId};
 
-use super::event::{Config, Counts, JobSpec};
+use super::event::{Config, Counts, JobSpec, Trust};
 use super::fair;
 use super::hedge::Hedges;
 use super::queue::TaskQueue;
@@ -43,7 +43,7 @@ pub(super) struct Job {
     /// The pass in which nobody with room could take a task of it.
     pub(super) stuck_in_pass: u64,
     pub(super) queue: TaskQueue,
-    /// Tasks in flight, where the quorum is more than one.
+    /// Tasks in flight, where they may need more than one result.
     pub(super) replicas: Option<Box<Replicas>>,
     /// Tasks with a second attempt, if any.
     pub(super) hedges: Option<Box<Hedges>>,
@@ -112,10 +112,8 @@ impl Job {
             waiting: false,
             stuck_in_pass: 0,
             queue,
-            replicas: (quorum > 1).then(|| {
-                let results_max = quorum.saturating_add(config.quorum_extra);
-                Box::new(Replicas::new(quorum, results_max))
-            }),
+            replicas: (quorum > 1 || config.trust == Trust::Adaptive)
+                .then(|| Box::new(Replicas::new(quorum, config.quorum_extra))),
             hedges: None,
             hedging_ms: None,
             ended: Counts {

@@ -1,5 +1,7 @@
 //! Providers that come, change and go.
 
+use std::sync::Arc;
+
 use wasipool_shared::capacity::{Capacity, ProviderKind};
 use wasipool_shared::ids::ProviderId;
 
@@ -73,25 +75,29 @@ impl Core {
         let provider = &mut self.pool.providers[key];
         provider.failures += 1;
         provider.faults_in_row = provider.faults_in_row.saturating_add(1);
-        let over = provider
-            .faults_in_row
-            .checked_sub(self.config.cooldown_faults);
-        let old_ms = provider.cooled_until_ms;
-        let Some(over) = over else { return };
-        let factor = 1_u64.checked_shl(over).unwrap_or(u64::MAX);
+        let faults = provider.faults_in_row;
+        if let Some(over) = faults.checked_sub(self.config.cooldown_faults) {
+            let last = shortened(fault, REASON_BYTES_MAX);
+            let reason = format!("{faults} faults in a row, the last: {last}");
+            self.rest(now_ms, key, over, reason.into());
+        }
+    }
+
+    /// Gives a provider nothing for a while, twice as long for each time before.
+    pub(super) fn rest(&mut self, now_ms: u64, key: u32, before: u32, reason: Arc<str>) {
+        let factor = 1_u64.checked_shl(before).unwrap_or(u64::MAX);
         let rest_ms = self
             .config
             .cooldown_ms
             .saturating_mul(factor)
             .min(self.config.cooldown_ms_max);
+        let old_ms = self.pool.providers[key].cooled_until_ms;
         // Faults of what was in flight when the rest began don't shorten it.
         let until_ms = Some(now_ms.saturating_add(rest_ms)).max(old_ms);
-        let faults = provider.faults_in_row;
-        let last = shortened(fault, REASON_BYTES_MAX);
-        provider.rest_reason = Some(format!("{faults} faults in a row, the last: {last}").into());
         self.timers.replace(Timer::Cooldown(key), old_ms, until_ms);
         self.change(now_ms, key, |pool| {
             pool.providers[key].cooled_until_ms = until_ms;
+            pool.providers[key].rest_reason = Some(reason);
         });
     }
 

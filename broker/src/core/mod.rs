@@ -12,6 +12,7 @@
 //!   turn it is.
 //! - `pool`, `placement`: providers, in the order in which they get tasks.
 //! - `attempt`, `quorum`, `hedge`: tasks in flight, once or several times.
+//! - `trust`: whose results are believed.
 //! - `schedule`: brings the two together after each event.
 //! - `submission`, `membership`, `outcome`: what each event does.
 //! - `reason`, `timer`, `slab`: words, deadlines, storage.
@@ -42,6 +43,7 @@ mod schedule;
 mod slab;
 mod submission;
 mod timer;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -51,15 +53,19 @@ use std::collections::BTreeMap;
 use wasipool_shared::ids::{JobId, ProviderId};
 
 pub use event::{
-    Config, Counts, Effect, End, Event, JobSpec, ProviderView, Requires, Resumed, Totals, Verdict,
+    Config, Counts, Effect, End, Event, JobSpec, ProviderView, Requires, Resumed, Totals, Trust,
+    Verdict,
 };
+
+pub use trust::Reputation;
 
 use class::Classes;
 use job::{Job, Modules};
 use owners::Owners;
-use pool::Pool;
+use pool::{Pool, Provider};
 use slab::Slab;
 use timer::{Timer, Timers};
+use trust::Reputations;
 
 /// The state machine.
 ///
@@ -77,6 +83,7 @@ pub struct Core {
     modules: Modules,
     owners: Owners,
     pool: Pool,
+    reputations: Reputations,
     timers: Timers,
     /// Jobs whose stragglers are to be looked at.
     to_hedge: Vec<u32>,
@@ -96,17 +103,18 @@ impl Core {
     pub fn new(config: Config) -> Self {
         Self {
             pool: Pool::new(config.clone()),
-            config,
             jobs: Slab::new(),
             job_keys: BTreeMap::new(),
             age: 0,
-            classes: Classes::new(),
+            classes: Classes::new(config.trust),
             modules: Modules::default(),
             owners: Owners::default(),
+            reputations: Reputations::default(),
             timers: Timers::default(),
             to_hedge: Vec::new(),
             now_ms: 0,
             attempts: 0,
+            config,
             passes: 0,
             queued: 0,
             running: 0,
@@ -188,7 +196,7 @@ impl Core {
     pub fn provider(&self, provider: ProviderId) -> Option<ProviderView> {
         self.pool
             .key(provider)
-            .map(|key| self.pool.providers[key].view())
+            .map(|key| self.view(&self.pool.providers[key]))
     }
 
     /// Every connected provider.
@@ -196,7 +204,13 @@ impl Core {
         self.pool
             .providers
             .iter()
-            .map(|(_, provider)| provider.view())
+            .map(|(_, provider)| self.view(provider))
+    }
+
+    fn view(&self, provider: &Provider) -> ProviderView {
+        let known = || self.reputations.of(provider.group);
+        let adaptive = self.config.trust == Trust::Adaptive;
+        provider.view(adaptive.then(known))
     }
 
     /// Every job that has not ended, the oldest name first.

@@ -281,7 +281,13 @@ impl Core {
     }
 
     /// Sees what the results of a task come to by now.
-    fn count_votes(&mut self, now_ms: u64, key: u32, index: u32, effects: &mut Vec<Effect>) {
+    pub(super) fn count_votes(
+        &mut self,
+        now_ms: u64,
+        key: u32,
+        index: u32,
+        effects: &mut Vec<Effect>,
+    ) {
         let job = &mut self.jobs[key];
         let replicas = job.replicas.as_mut().expect("the job has a quorum");
         match replicas.tally(index) {
@@ -306,11 +312,15 @@ impl Core {
                 for replica in &task.live {
                     self.revoke_replica(key, replica, effects);
                 }
+                let liars = self.learn_of_votes(&task, &vote);
                 let end = End::Final {
                     provider: vote.replica.provider,
                     attempt: AttemptId(vote.replica.attempt),
                 };
                 self.end_final(key, index, task.attempts(), vote.succeeded, end, effects);
+                for liar in liars {
+                    self.distrust(now_ms, key, liar, effects);
+                }
             }
         }
     }
@@ -325,7 +335,7 @@ impl Core {
             .as_mut()
             .expect("the job has a quorum")
             .task(index);
-        let waits = task.live.is_empty() && !task.votes.is_empty();
+        let waits = task.live.is_empty() && task.is_begun();
         let deadline_ms = waits.then(|| {
             task.deadline_ms
                 .unwrap_or_else(|| now_ms.saturating_add(timeout_ms))
@@ -358,7 +368,7 @@ impl Core {
         let reason = format!(
             "{} of {} equal results came and no provider of another account or address is connected",
             most_equal(&task.votes),
-            class.needs.quorum
+            task.quorum
         )
         .into();
         self.end_replicated(key, index, End::Disputed { reason }, effects);

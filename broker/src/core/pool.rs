@@ -10,6 +10,7 @@ use super::attempt::{Attempt, InFlight, Trail};
 use super::event::{Config, ProviderView};
 use super::placement::{Shelves, Species};
 use super::slab::Slab;
+use super::trust::Reputation;
 
 /// Modules that a provider is known to have; the least recently used is
 /// forgotten first.
@@ -156,7 +157,7 @@ impl Provider {
         sample_us
     }
 
-    pub(super) fn view(&self) -> ProviderView {
+    pub(super) fn view(&self, reputation: Option<Reputation>) -> ProviderView {
         let busy = self.in_flight.len().min(self.slots());
         ProviderView {
             provider: self.id,
@@ -171,6 +172,7 @@ impl Provider {
             round_trip_us: self.round_trip_us,
             cooled_down_until_ms: self.cooled_until_ms,
             cooled_down_reason: self.rest_reason.clone(),
+            reputation,
             draining: self.draining,
         }
     }

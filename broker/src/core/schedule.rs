@@ -6,7 +6,7 @@
 
 use super::Core;
 use super::attempt::Attempt;
-use super::class::Class;
+use super::class::{Class, Needs};
 use super::event::Effect;
 use super::fair::AGES_MAX;
 use super::job::Job;
@@ -16,6 +16,7 @@ use super::queue::Waiting;
 use super::quorum::{Pick, Replica, Replicated};
 use super::timer::Timer;
 
+use wasipool_shared::capacity::ProviderKind;
 use wasipool_shared::ids::AttemptId;
 
 /// Jobs tried in vain before no more tasks are sent ahead in this pass.
@@ -58,8 +59,12 @@ impl Core {
         let Some((provider, heed)) = found else {
             // In a free slot, a task without wishes is like all others of its
             // class: if nobody takes it, nobody takes those.
+            let without_wishes = match &job.replicas {
+                Some(replicas) => may_begin(job, class) && replicas.may_begin(),
+                None => job.queue.has_unconstrained(),
+            };
             let job = &mut self.jobs[key];
-            if room == Room::Slot && job.replicas.is_none() && job.queue.has_unconstrained() {
+            if room == Room::Slot && without_wishes {
                 self.classes.get_mut(job.class).full_in_pass = self.passes;
             } else {
                 job.stuck_in_pass = self.passes;
@@ -90,9 +95,25 @@ impl Core {
     }
 
     fn find_for_replica(&self, job: &Job, class: &Class, room: Room) -> Option<(u32, bool)> {
+        let replicas = job.replicas.as_ref().expect("its tasks are replicated");
+        // Mixed kinds tell more: what one engine gets wrong, another may not.
+        let other = replicas.one_kind().map(|kind| match kind {
+            ProviderKind::Native => ProviderKind::Browser,
+            ProviderKind::Browser => ProviderKind::Native,
+        });
+        let mixed = other.filter(|_| class.needs.kind.is_none());
+        let kinds = mixed.map(Some).into_iter().chain([class.needs.kind]);
+        let mut found = kinds.filter_map(|kind| {
+            let needs = class.needs.of_kind(kind);
+            self.find_of_kind(job, class, &needs, room)
+        });
+        found.next().map(|provider| (provider, true))
+    }
+
+    fn find_of_kind(&self, job: &Job, class: &Class, needs: &Needs, room: Room) -> Option<u32> {
         // Groups with many providers are refused once, not once a provider.
         let mut refused: Vec<u64> = Vec::new();
-        let found = self.pool.find(room, &class.needs, job.module, |provider| {
+        self.pool.find(room, needs, job.module, |provider| {
             if refused.contains(&provider.group) || !self.is_worth(room, provider, job) {
                 return false;
             }
@@ -104,8 +125,7 @@ impl Core {
                     false
                 }
             }
-        });
-        found.map(|provider| (provider, true))
+        })
     }
 
     fn start_replica(&mut self, key: u32, provider_key: u32, effects: &mut Vec<Effect>) {
@@ -116,8 +136,10 @@ impl Core {
             key: provider_key,
             provider: provider.id,
             group: provider.group,
+            kind: provider.kind,
             attempt: self.attempts,
         };
+        let believed = self.believes(provider.group);
         let job = &mut self.jobs[key];
         let index = match chosen {
             Pick::Task(index) => index,
@@ -132,6 +154,9 @@ impl Core {
         let task = replicas.task(index);
         let was_idle = task.live.is_empty();
         task.live.push(replica);
+        if !believed {
+            task.quorum = task.quorum.max(2);
+        }
         replicas.tally(index);
         if was_idle {
             job.running += 1;
@@ -224,11 +249,16 @@ impl Core {
     }
 }
 
+/// Whether a task of a job with a quorum may be begun: without enough groups it
+/// would hold its first result for nothing.
+fn may_begin(job: &Job, class: &Class) -> bool {
+    job.queue.has_fresh() && class.is_able()
+}
+
 /// What a job with a quorum would start at a provider.
 fn pick(job: &Job, class: &Class, provider: &Provider) -> Pick {
     let replicas = job.replicas.as_ref().expect("the job has a quorum");
-    // Without enough groups a new task would hold its first result for nothing.
-    let fresh = job.queue.has_fresh() && class.is_able();
+    let fresh = may_begin(job, class);
     let heed = |task: &Replicated| class.has_other_group(provider.group, |group| task.uses(group));
-    replicas.pick(provider.id, provider.group, fresh, heed)
+    replicas.pick(provider, fresh, heed)
 }

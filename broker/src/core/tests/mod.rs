@@ -15,7 +15,7 @@ use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
 
-use super::{Config, Core, Counts, Effect, End, Event, JobSpec, Requires, Resumed, Verdict};
+use super::{Config, Core, Counts, Effect, End, Event, JobSpec, Requires, Resumed, Trust, Verdict};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;

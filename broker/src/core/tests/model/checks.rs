@@ -6,34 +6,24 @@ use super::super::*;
 use super::{Model, ModelJob, ModelProvider, Vote};
 
 /// A task may end so, after so many losses and with these results.
-pub(super) fn check_end(
-    job: &ModelJob,
-    end: &End,
-    others: u32,
-    votes: &[Vote],
-    attempts: u32,
-    losses: u32,
-) {
-    let spec = &job.spec;
-    assert!(losses <= spec.retries + 1, "more retries than allowed");
+pub(super) fn check_end(job: &ModelJob, end: &End, losses: u32, votes: &[Vote], needed: u32) {
+    let retries = job.spec.retries;
+    assert!(losses <= retries + 1, "more retries than allowed");
     assert_eq!(
         matches!(end, End::Lost { .. }),
-        losses > spec.retries,
+        losses > retries,
         "{end:?} after {losses} losses"
     );
     if let End::Final { attempt, .. } = end {
         let won = votes.iter().find(|vote| vote.attempt == *attempt);
         let won = won.expect("the result that counts was given");
         let agreed = equal_to(won, votes);
-        assert!(agreed >= spec.quorum, "{agreed} equal results");
-        if spec.quorum <= 1 {
-            assert_eq!(attempts, others + 1);
-        }
+        assert!(agreed >= needed, "{agreed} equal results of {needed}");
     }
 }
 
 /// Results equal to one of them, itself included.
-fn equal_to(vote: &Vote, votes: &[Vote]) -> u32 {
+pub(super) fn equal_to(vote: &Vote, votes: &[Vote]) -> u32 {
     let equal = |other: &&Vote| vote.fingerprint.is_some() && other.fingerprint == vote.fingerprint;
     votes.iter().filter(equal).count().max(1) as u32
 }
@@ -45,7 +35,7 @@ impl Model {
         let view = self.core.provider(provider).expect("it is connected");
         assert_eq!(view.cooled_down_until_ms, None);
         let job = &self.jobs[&task.job];
-        if job.spec.quorum <= 1 && job.avoid.get(&task.index) == Some(&provider) {
+        if self.quorum(job) <= 1 && job.avoid.get(&task.index) == Some(&provider) {
             assert!(
                 !self.has_other(provider, &job.spec),
                 "{task} goes back to where it failed"
@@ -56,6 +46,10 @@ impl Model {
         assert!(task.index < job.spec.tasks && !job.ended.contains_key(&task.index));
         self.check_replicas(provider, task);
         self.check_starvation(provider, task);
+        if self.confirmed.get(&self.providers[&provider].group) >= Some(&self.config.trusted_after)
+        {
+            self.trusted.insert(attempt);
+        }
         let job = self.jobs.get_mut(&task.job).expect("the job has not ended");
         let live = job.live.entry(task.index).or_default();
         live.push((provider, attempt));
@@ -89,7 +83,7 @@ impl Model {
                 !taken && !job.avoid.contains_key(index)
             };
             id != task.job
-                && job.spec.quorum <= 1
+                && self.quorum(job) <= 1
                 && job.spec.owner == owner
                 && job.waits_since_ms.is_some_and(|since_ms| since_ms < old_ms)
                 && (0..job.spec.tasks).any(|index| free(&index))
@@ -115,14 +109,16 @@ impl Model {
         let record = &self.providers[&provider];
         let job = &self.jobs[&task.job];
         let live = job.live.get(&task.index).map_or(&[][..], Vec::as_slice);
-        if job.spec.quorum <= 1 {
+        if self.quorum(job) <= 1 {
             return self.check_hedge(provider, job, task.index);
         }
         let votes = job.votes.get(&task.index).map_or(&[][..], Vec::as_slice);
         let lives = live.iter().map(|(id, _)| self.providers[id].group);
-        let mut used = lives.chain(votes.iter().map(|vote| vote.group));
+        let used = lives.chain(votes.iter().map(|vote| vote.group));
+        let struck = job.struck.get(&task.index).into_iter().flatten();
         assert!(
-            used.all(|group| group != record.group),
+            used.chain(struck.copied())
+                .all(|group| group != record.group),
             "a group has one say"
         );
         let wanted = self.wanted(job, votes);
@@ -148,9 +144,10 @@ impl Model {
 
     /// Live replicas that a task with these results may have.
     fn wanted(&self, job: &ModelJob, votes: &[Vote]) -> u32 {
+        let quorum = self.quorum(job);
         let best = votes.iter().map(|vote| equal_to(vote, votes)).max();
-        let results_max = job.spec.quorum + self.config.quorum_extra;
-        (job.spec.quorum - best.unwrap_or(0)).min(results_max - votes.len() as u32)
+        let results_max = quorum + self.config.quorum_extra;
+        (quorum - best.unwrap_or(0)).min(results_max - votes.len() as u32)
     }
 
     pub(super) fn check(&self) {
@@ -199,7 +196,7 @@ impl Model {
         if !record.suits(&job.spec) || !fits() {
             return;
         }
-        if job.spec.quorum > 1 {
+        if self.quorum(job) > 1 {
             return self.check_no_replica_waits(id, record, job);
         }
         if job.spec.tasks as usize == job.ended.len() + job.live.len() {
@@ -228,9 +225,14 @@ impl Model {
                 continue;
             }
             let lives = live.iter().map(|(id, _)| self.providers[id].group);
-            let mut used = lives.chain(votes.iter().map(|vote| vote.group));
+            let struck = job.struck.get(&index).into_iter().flatten().copied();
+            let votes_of = votes.iter().map(|vote| vote.group);
+            let mut used = lives.chain(votes_of).chain(struck);
             let avoids = job.avoid.get(&index) == Some(&id);
-            let waits = (live.len() as u32) < self.wanted(job, votes);
+            // Who runs it alone may be trusted, this time or always.
+            let alone = job.spec.quorum <= 1 && votes.is_empty();
+            let wanted = if alone { 1 } else { self.wanted(job, votes) };
+            let waits = (live.len() as u32) < wanted;
             assert!(
                 !waits || avoids || used.any(|group| group == record.group),
                 "a replica of {index} waits for nothing"

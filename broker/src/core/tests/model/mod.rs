@@ -27,6 +27,8 @@ struct ModelJob {
     votes: BTreeMap<u32, Vec<Vote>>,
     losses: BTreeMap<u32, u32>,
     avoid: BTreeMap<u32, ProviderId>,
+    /// Groups whose results of a task count no more.
+    struck: BTreeMap<u32, Vec<u64>>,
     /// Attempts of tasks that have not ended that were no longer wanted.
     revoked: BTreeMap<u32, u32>,
     /// Since when a task of it has waited and none started.
@@ -45,6 +47,7 @@ impl ModelJob {
             votes: BTreeMap::new(),
             losses: BTreeMap::new(),
             avoid: BTreeMap::new(),
+            struck: BTreeMap::new(),
             revoked: BTreeMap::new(),
             waits_since_ms: None,
             passed_by: BTreeSet::new(),
@@ -88,13 +91,19 @@ pub(super) struct Model {
     providers: BTreeMap<ProviderId, ModelProvider>,
     last_attempt: Option<AttemptId>,
     old: Attempts,
+    /// Results in a row that others confirmed, by group.
+    confirmed: BTreeMap<u64, u32>,
+    /// Attempts that were sent to a group with enough of them.
+    trusted: BTreeSet<AttemptId>,
     names: u128,
 }
 
 impl Model {
-    pub(super) fn new(prefetch_max: u32, tamper: Tamper) -> Self {
+    pub(super) fn new(prefetch_max: u32, trust: Trust, tamper: Tamper) -> Self {
         let config = Config {
             prefetch_max,
+            trust,
+            trusted_after: 2,
             cooldown_faults: 2,
             ageing_ms: 1_000,
             ..Config::default()
@@ -110,6 +119,8 @@ impl Model {
             providers: BTreeMap::new(),
             last_attempt: None,
             old: Vec::new(),
+            confirmed: BTreeMap::new(),
+            trusted: BTreeSet::new(),
             names: 0,
         }
     }
@@ -217,6 +228,9 @@ impl Model {
         // The driver goes on counting where no earlier attempt can be.
         self.last_attempt = None;
         self.old.clear();
+        // Whom to trust is learned anew.
+        self.confirmed.clear();
+        self.trusted.clear();
         self.jobs.clear();
         let left = std::mem::take(&mut self.providers);
         let stored: Vec<_> = self
@@ -402,11 +416,22 @@ impl Model {
     }
 
     fn end_task(&mut self, task: TaskId, end: &End, attempts: u32) {
+        self.learn(task, end);
+        let trusted = match end {
+            End::Final { attempt, .. } => self.trusted.contains(attempt),
+            _ => false,
+        };
+        let needed = self.quorum(&self.jobs[&task.job]);
         let job = self.jobs.get_mut(&task.job).expect("the job has not ended");
         let losses = job.losses.remove(&task.index).unwrap_or(0);
         let votes = job.votes.remove(&task.index).unwrap_or_default();
         let revoked = job.revoked.remove(&task.index).unwrap_or(0);
-        checks::check_end(job, end, losses + revoked, &votes, attempts, losses);
+        let alone = needed <= 1 || (trusted && job.spec.quorum <= 1);
+        checks::check_end(job, end, losses, &votes, if alone { 1 } else { needed });
+        if needed <= 1 && matches!(end, End::Final { .. }) {
+            assert_eq!(attempts, losses + revoked + 1);
+        }
+        job.struck.remove(&task.index);
         let ended = match end {
             End::Final { attempt, .. } => {
                 let won = votes.iter().find(|vote| vote.attempt == *attempt);
@@ -426,6 +451,57 @@ impl Model {
         assert_eq!(before, None, "{task} ended twice");
         assert!(!job.live.contains_key(&task.index), "{task} is live still");
         self.store.end(task, ended);
+    }
+
+    /// Equal results that a task of the job may need.
+    fn quorum(&self, job: &ModelJob) -> u32 {
+        match self.config.trust {
+            Trust::All => job.spec.quorum,
+            Trust::Adaptive => job.spec.quorum.max(2),
+        }
+    }
+
+    /// What an agreement says about those who gave results.
+    fn learn(&mut self, task: TaskId, end: &End) {
+        let votes = self.jobs[&task.job].votes.get(&task.index);
+        let (Trust::Adaptive, Some(votes), End::Final { attempt, .. }) =
+            (self.config.trust, votes, end)
+        else {
+            return;
+        };
+        let won = votes.iter().find(|vote| vote.attempt == *attempt);
+        let won = won.expect("the result that counts was given");
+        if checks::equal_to(won, votes) < 2 {
+            return;
+        }
+        let mut liars = Vec::new();
+        for vote in votes {
+            if vote.fingerprint == won.fingerprint {
+                *self.confirmed.entry(vote.group).or_default() += 1;
+            } else {
+                liars.push(vote.group);
+            }
+        }
+        for liar in liars {
+            self.confirmed.remove(&liar);
+            self.strike(task, liar);
+        }
+    }
+
+    /// Results of a group that nobody confirmed yet count no more.
+    fn strike(&mut self, ended: TaskId, liar: u64) {
+        for (id, job) in &mut self.jobs {
+            for (index, votes) in &mut job.votes {
+                if job.spec.quorum > 1 || (*id == ended.job && *index == ended.index) {
+                    continue;
+                }
+                let before = votes.len();
+                votes.retain(|vote| vote.group != liar);
+                if votes.len() < before {
+                    job.struck.entry(*index).or_default().push(liar);
+                }
+            }
+        }
     }
 
     /// Healthy providers come: everything ends.

@@ -62,6 +62,7 @@ const USUAL: [u64; ACTS] = [5, 1, 1, 6, 2, 1, 1, 2, 1, 26, 3, 1, 3, 3, 1];
 #[derive(Debug, Clone)]
 pub(super) struct Schedule {
     pub(super) prefetch_max: u32,
+    pub(super) trust: Trust,
     pub(super) steps: Vec<Step>,
 }
 
@@ -97,8 +98,19 @@ impl Schedule {
         });
         Self {
             prefetch_max,
+            trust: trust_of(seed),
             steps: steps.collect(),
         }
+    }
+}
+
+/// What was added later has chances of its own, so that old seeds go on making
+/// the worlds that they made.
+fn trust_of(seed: u64) -> Trust {
+    if Random(!seed).one_in(4) {
+        Trust::Adaptive
+    } else {
+        Trust::All
     }
 }
 

@@ -86,8 +86,8 @@ impl fmt::Display for Broken {
         writeln!(f, "{}", self.said)?;
         writeln!(
             f,
-            "shortest schedule, prefetch_max {}:",
-            self.schedule.prefetch_max
+            "shortest schedule, prefetch_max {}, trust {:?}:",
+            self.schedule.prefetch_max, self.schedule.trust
         )?;
         for step in &self.schedule.steps {
             writeln!(f, "  after {} ms: {:?}", step.after_ms, step.act)?;

@@ -6,7 +6,7 @@ use super::schedule::{Act, Schedule};
 
 /// Runs it all; panics where a rule is broken.
 pub(super) fn run(schedule: &Schedule, tamper: Tamper) {
-    let mut model = Model::new(schedule.prefetch_max, tamper);
+    let mut model = Model::new(schedule.prefetch_max, schedule.trust, tamper);
     for step in &schedule.steps {
         model.now_ms += step.after_ms;
         act(&mut model, &step.act);

@@ -1,0 +1,199 @@
+//! Whom results are believed of, in pools with strangers.
+//!
+//! Adaptive replication after the policy of BOINC (D. P. Anderson, "BOINC: A
+//! Platform for Volunteer Computing", and its AdaptiveReplication page): of each
+//! party, here an account or address, the length CV of its run of results that
+//! others confirmed is kept. A task is sent alone to a party that is trusted:
+//! with CV of ten or more, and then with a probability of 1 − 1/CV. Otherwise
+//! the task needs a second, equal result from another party. A result that
+//! others contradict ends the run, and what the party gave that is not confirmed
+//! yet is run again elsewhere. Results that were accepted stay: a task ends once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Core;
+use super::event::{Effect, Trust};
+use super::quorum::{Replicated, Vote};
+
+/// Parties that are remembered.
+const PARTIES_MAX: usize = 100_000;
+
+/// What is known of a party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reputation {
+    /// Results in a row that others confirmed.
+    pub confirmed: u32,
+    /// Results that others contradicted, ever.
+    pub contradicted: u32,
+}
+
+/// What is known of all parties.
+#[derive(Debug, Default)]
+pub(super) struct Reputations {
+    /// With when something was learned last.
+    parties: BTreeMap<u64, (Reputation, u64)>,
+    lessons: u64,
+}
+
+impl Reputations {
+    pub(super) fn of(&self, group: u64) -> Reputation {
+        let known = self.parties.get(&group);
+        known.map_or_else(Reputation::default, |(reputation, _)| *reputation)
+    }
+
+    /// Others gave the same result.
+    pub(super) fn confirm(&mut self, group: u64) {
+        let party = self.party(group);
+        party.confirmed = party.confirmed.saturating_add(1);
+    }
+
+    /// Others agreed on another result.
+    pub(super) fn contradict(&mut self, group: u64) -> Reputation {
+        let party = self.party(group);
+        party.confirmed = 0;
+        party.contradicted = party.contradicted.saturating_add(1);
+        *party
+    }
+
+    fn party(&mut self, group: u64) -> &mut Reputation {
+        if self.parties.len() >= PARTIES_MAX && !self.parties.contains_key(&group) {
+            // The half of which nothing was heard for longest.
+            let mut lessons: Vec<u64> = self.parties.values().map(|(_, at)| *at).collect();
+            let (_, middle, _) = lessons.select_nth_unstable(PARTIES_MAX / 2);
+            let middle = *middle;
+            self.parties.retain(|_, (_, at)| *at >= middle);
+        }
+        self.lessons += 1;
+        let (reputation, at) = self.parties.entry(group).or_default();
+        *at = self.lessons;
+        reputation
+    }
+}
+
+/// Whether a party is believed this time; `chance` is random.
+pub(super) fn believes(reputation: Reputation, trusted_after: u32, chance: u64) -> bool {
+    let run = reputation.confirmed;
+    run >= trusted_after.max(1) && !chance.is_multiple_of(u64::from(run))
+}
+
+impl Core {
+    /// Whether a party's result needs nobody else's this time.
+    pub(super) fn believes(&self, group: u64) -> bool {
+        let chance = chance(self.config.seed, self.attempts);
+        self.config.trust == Trust::All
+            || believes(
+                self.reputations.of(group),
+                self.config.trusted_after,
+                chance,
+            )
+    }
+
+    /// Takes in what an agreement says about those who gave results; returns
+    /// the groups that it contradicts.
+    pub(super) fn learn_of_votes(&mut self, task: &Replicated, agreed: &Vote) -> Vec<u64> {
+        if self.config.trust == Trust::All || task.quorum < 2 {
+            return Vec::new();
+        }
+        let mut contradicted = Vec::new();
+        for vote in &task.votes {
+            let group = vote.replica.group;
+            if vote.fingerprint == agreed.fingerprint {
+                self.reputations.confirm(group);
+            } else {
+                contradicted.push(group);
+            }
+        }
+        contradicted
+    }
+
+    /// A party gave a result that others contradict: its run ends, it rests, and
+    /// what nobody confirmed yet of what it gave or runs is run again elsewhere.
+    /// The job `current` is left for its caller to settle.
+    pub(super) fn distrust(
+        &mut self,
+        now_ms: u64,
+        current: u32,
+        group: u64,
+        effects: &mut Vec<Effect>,
+    ) {
+        let times = self.reputations.contradict(group).contradicted;
+        let reason: Arc<str> =
+            format!("others contradicted results of its account or address, {times} in all").into();
+        let of_group = self.pool.providers.iter();
+        let of_group = of_group.filter(|(_, provider)| provider.group == group);
+        let providers: Vec<u32> = of_group.map(|(key, _)| key).collect();
+        for provider in providers {
+            self.rest(now_ms, provider, times - 1, Arc::clone(&reason));
+        }
+        let jobs: Vec<u32> = self.jobs.iter().map(|(key, _)| key).collect();
+        for key in jobs {
+            // A job that asked for a quorum has it anyway.
+            let replicas = self.jobs[key].replicas.as_mut();
+            let Some(replicas) = replicas.filter(|replicas| !replicas.is_asked_for()) else {
+                continue;
+            };
+            let changed = replicas.strike(group);
+            for index in &changed {
+                self.count_votes(now_ms, key, *index, effects);
+            }
+            if !changed.is_empty() && key != current {
+                self.settle_job(key, effects);
+            }
+        }
+    }
+}
+
+/// A number that looks random, of a seed and a place (splitmix64).
+pub(super) fn chance(seed: u64, place: u64) -> u64 {
+    let mut mixed = seed ^ place.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_ten_is_believed_nine_times_of_ten() {
+        let of = |confirmed| Reputation {
+            confirmed,
+            contradicted: 0,
+        };
+        let believed = |confirmed| {
+            let times = (0..10_000).filter(|place| believes(of(confirmed), 10, chance(7, *place)));
+            times.count()
+        };
+        assert_eq!(believed(0), 0);
+        assert_eq!(believed(9), 0);
+        assert!(believed(10).abs_diff(9_000) < 100);
+        assert!(believed(100).abs_diff(9_900) < 50);
+    }
+
+    #[test]
+    fn a_contradiction_ends_the_run_and_is_remembered() {
+        let mut reputations = Reputations::default();
+        (0..12).for_each(|_| reputations.confirm(3));
+        assert_eq!(reputations.of(3).confirmed, 12);
+        reputations.contradict(3);
+        reputations.confirm(3);
+        let wanted = Reputation {
+            confirmed: 1,
+            contradicted: 1,
+        };
+        assert_eq!(reputations.of(3), wanted);
+    }
+
+    #[test]
+    fn parties_that_are_long_gone_are_forgotten() {
+        let mut reputations = Reputations::default();
+        for group in 0..=PARTIES_MAX as u64 {
+            reputations.confirm(group);
+        }
+        assert!(reputations.parties.len() <= PARTIES_MAX / 2 + 2);
+        assert_eq!(reputations.of(0), Reputation::default());
+        assert_eq!(reputations.of(PARTIES_MAX as u64).confirmed, 1);
+    }
+}
