@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use wasipool_shared::limits;
 
+use crate::core::Trust;
 use crate::store::Keep;
 
 /// One broker for a pool of providers that run WebAssembly: native daemons and
@@ -135,6 +136,28 @@ pub struct Config {
         help_heading = "Security"
     )]
     pub admin_tokens: Option<PathBuf>,
+    /// Whose results are believed: of `all` who join, or with `adaptive` only of
+    /// those whose results others have confirmed; everybody else's are checked
+    /// by a second provider of another address (BOINC's adaptive replication).
+    /// For pools with strangers
+    #[arg(
+        long,
+        env = "WASIPOOL_TRUST",
+        value_name = "WHOM",
+        default_value = "all",
+        help_heading = "Security"
+    )]
+    pub trust: TrustSetting,
+    /// Confirmed results in a row after which an address is trusted; then N
+    /// results in a row leave one of N to be checked
+    #[arg(
+        long,
+        env = "WASIPOOL_TRUSTED_AFTER",
+        value_name = "N",
+        default_value_t = 10,
+        help_heading = "Security"
+    )]
+    pub trusted_after: u32,
     /// Let anybody in although an address is not loopback
     #[arg(long, env = "WASIPOOL_INSECURE_OPEN", help_heading = "Security")]
     pub insecure_open: bool,
@@ -190,6 +213,24 @@ pub struct Config {
         help_heading = "Other"
     )]
     pub log_format: LogFormat,
+}
+
+/// Whose results are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrustSetting {
+    /// Everybody's.
+    All,
+    /// Those of parties whose results others have confirmed.
+    Adaptive,
+}
+
+impl From<TrustSetting> for Trust {
+    fn from(setting: TrustSetting) -> Self {
+        match setting {
+            TrustSetting::All => Self::All,
+            TrustSetting::Adaptive => Self::Adaptive,
+        }
+    }
 }
 
 /// How logs look.

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, random_u128};
 use crate::config::Config;
 use crate::driver::run::Driver;
 use crate::events::Hub;
@@ -66,7 +66,12 @@ pub async fn serve(
         tokio::spawn(async move { store.keep_clean().await })
     };
     let (driver, handle) = Driver::new(
-        crate::core::Config::default(),
+        crate::core::Config {
+            trust: config.trust.into(),
+            trusted_after: config.trusted_after,
+            seed: random_u128() as u64,
+            ..crate::core::Config::default()
+        },
         config.queued_tasks_max,
         store.clone(),
         clock,

@@ -584,6 +584,11 @@ failures: number,
  */
 reason: string | null,
 /**
+ * Where results of strangers are checked, what its account or address counts
+ * for: `new`, `trusted` or `distrusted`.
+ */
+trust: string | null,
+/**
  * When it joined (RFC 3339, UTC).
  */
 connected: string,

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::trust::Reputation;
 use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
+
+use super::trust::Standing;
 
 /// Whose results are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -345,7 +346,7 @@ pub struct ProviderView {
     /// Why it failed, while it is cooled down.
     pub cooled_down_reason: Option<Arc<str>>,
     /// What is known of its account or address, where trust is adaptive.
-    pub reputation: Option<Reputation>,
+    pub standing: Option<Standing>,
     /// Whether it gets nothing new because it is about to leave.
     pub draining: bool,
 }

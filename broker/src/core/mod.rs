@@ -57,7 +57,7 @@ pub use event::{
     Verdict,
 };
 
-pub use trust::Reputation;
+pub use trust::Standing;
 
 use class::Classes;
 use job::{Job, Modules};
@@ -208,9 +208,7 @@ impl Core {
     }
 
     fn view(&self, provider: &Provider) -> ProviderView {
-        let known = || self.reputations.of(provider.group);
-        let adaptive = self.config.trust == Trust::Adaptive;
-        provider.view(adaptive.then(known))
+        provider.view(self.standing(provider.group))
     }
 
     /// Every job that has not ended, the oldest name first.

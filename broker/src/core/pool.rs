@@ -10,7 +10,7 @@ use super::attempt::{Attempt, InFlight, Trail};
 use super::event::{Config, ProviderView};
 use super::placement::{Shelves, Species};
 use super::slab::Slab;
-use super::trust::Reputation;
+use super::trust::Standing;
 
 /// Modules that a provider is known to have; the least recently used is
 /// forgotten first.
@@ -157,7 +157,7 @@ impl Provider {
         sample_us
     }
 
-    pub(super) fn view(&self, reputation: Option<Reputation>) -> ProviderView {
+    pub(super) fn view(&self, standing: Option<Standing>) -> ProviderView {
         let busy = self.in_flight.len().min(self.slots());
         ProviderView {
             provider: self.id,
@@ -172,7 +172,7 @@ impl Provider {
             round_trip_us: self.round_trip_us,
             cooled_down_until_ms: self.cooled_until_ms,
             cooled_down_reason: self.rest_reason.clone(),
-            reputation,
+            standing,
             draining: self.draining,
         }
     }

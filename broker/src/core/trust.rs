@@ -19,13 +19,46 @@ use super::quorum::{Replicated, Vote};
 /// Parties that are remembered.
 const PARTIES_MAX: usize = 100_000;
 
+/// What a provider's account or address counts for, where trust is adaptive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Others have not confirmed enough of its results yet.
+    New,
+    /// Its results are mostly accepted as they are.
+    Trusted,
+    /// Others contradicted it, and confirmed nothing since.
+    Distrusted,
+}
+
+impl Standing {
+    /// Its name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Trusted => "trusted",
+            Self::Distrusted => "distrusted",
+        }
+    }
+}
+
 /// What is known of a party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reputation {
+pub(super) struct Reputation {
     /// Results in a row that others confirmed.
-    pub confirmed: u32,
+    confirmed: u32,
     /// Results that others contradicted, ever.
-    pub contradicted: u32,
+    contradicted: u32,
+}
+
+impl Reputation {
+    fn standing(self, trusted_after: u32) -> Standing {
+        match self.confirmed {
+            confirmed if confirmed >= trusted_after.max(1) => Standing::Trusted,
+            0 if self.contradicted > 0 => Standing::Distrusted,
+            _ => Standing::New,
+        }
+    }
 }
 
 /// What is known of all parties.
@@ -74,7 +107,8 @@ impl Reputations {
 /// Whether a party is believed this time; `chance` is random.
 pub(super) fn believes(reputation: Reputation, trusted_after: u32, chance: u64) -> bool {
     let run = reputation.confirmed;
-    run >= trusted_after.max(1) && !chance.is_multiple_of(u64::from(run))
+    reputation.standing(trusted_after) == Standing::Trusted
+        && !chance.is_multiple_of(u64::from(run))
 }
 
 impl Core {
@@ -87,6 +121,16 @@ impl Core {
                 self.config.trusted_after,
                 chance,
             )
+    }
+
+    /// What a party counts for, where that matters.
+    pub(super) fn standing(&self, group: u64) -> Option<Standing> {
+        let of = || {
+            self.reputations
+                .of(group)
+                .standing(self.config.trusted_after)
+        };
+        (self.config.trust == Trust::Adaptive).then(of)
     }
 
     /// Takes in what an agreement says about those who gave results; returns

@@ -16,7 +16,7 @@ use super::states::{TaskPhase, TaskPhases};
 use super::watch::PoolWatch;
 use super::{record, spec};
 use crate::clock::Clock;
-use crate::core::{Config, Core, Effect, End, Event, Resumed, Verdict};
+use crate::core::{Config, Core, Effect, End, Event, Resumed, Trust, Verdict};
 use crate::store::{Resumable, Store, TaskRecord};
 
 /// Commands that are handled before results are written and timers looked at.
@@ -32,6 +32,8 @@ pub struct Driver {
     pub(super) clock: Clock,
     waiting: Waiting,
     pub(super) core: Core,
+    /// Whether any result may have to be compared with another.
+    adaptive: bool,
     effects: Vec<Effect>,
     pub(super) jobs: HashMap<JobId, LiveJob>,
     pub(super) providers: HashMap<ProviderId, LiveProvider>,
@@ -65,6 +67,7 @@ impl Driver {
             store,
             clock,
             waiting,
+            adaptive: config.trust == Trust::Adaptive,
             core: Core::new(config),
             effects: Vec::new(),
             jobs: HashMap::new(),
@@ -296,9 +299,10 @@ impl Driver {
             .job_of(attempt)
             .and_then(|job| self.jobs.get(&job))
             .is_some_and(|job| job.new.quorum > 1);
+        let compared = quorum || self.adaptive;
         let verdict = Verdict::Final {
             succeeded: finished.outcome == Outcome::Exited(0),
-            fingerprint: quorum.then(|| record::fingerprint(&finished)),
+            fingerprint: compared.then(|| record::fingerprint(&finished)),
         };
         self.attempt_over(
             provider,

@@ -115,6 +115,7 @@ fn provider(seen: &core::ProviderView, live: &LiveProvider, now_ms: u64) -> api:
             .as_deref()
             .filter(|_| cooled_down)
             .map(str::to_owned),
+        trust: seen.standing.map(|standing| standing.as_str().to_owned()),
         connected: rfc3339(live.joined_unix_ms),
         modules: live.modules.iter().map(ToString::to_string).collect(),
     }

@@ -271,6 +271,7 @@ mod tests {
             tasks_done: 0,
             failures: 0,
             reason: None,
+            trust: None,
             connected: String::new(),
             modules: Vec::new(),
         })

@@ -41,6 +41,9 @@ pub struct PoolProvider {
     pub failures: u64,
     /// Why it gets nothing at present, if it failed too often.
     pub reason: Option<String>,
+    /// Where results of strangers are checked, what its account or address counts
+    /// for: `new`, `trusted` or `distrusted`.
+    pub trust: Option<String>,
     /// When it joined (RFC 3339, UTC).
     pub connected: String,
     /// Digests of modules that it was given.

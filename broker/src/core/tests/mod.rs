@@ -10,12 +10,15 @@ mod placement;
 mod quorum;
 mod shares;
 mod simulation;
+mod trust;
 
 use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
 
-use super::{Config, Core, Counts, Effect, End, Event, JobSpec, Requires, Resumed, Trust, Verdict};
+use super::{
+    Config, Core, Counts, Effect, End, Event, JobSpec, Requires, Resumed, Standing, Trust, Verdict,
+};
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
