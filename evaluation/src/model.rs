@@ -27,6 +27,8 @@ pub struct Blob {
 pub struct Job {
     /// Its id.
     pub id: String,
+    /// What its owner calls it.
+    pub name: Option<String>,
     /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
     pub state: String,
     /// How many tasks it has.

@@ -19,6 +19,7 @@ const START: Duration = Duration::from_secs(40);
 pub struct Setup {
     natives: Vec<(&'static str, u32)>,
     tab: Option<u32>,
+    durable: bool,
 }
 
 impl Setup {
@@ -32,6 +33,13 @@ impl Setup {
     #[must_use]
     pub fn native(mut self, name: &'static str, slots: u32) -> Self {
         self.natives.push((name, slots));
+        self
+    }
+
+    /// Lets the broker keep all in a folder.
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.durable = true;
         self
     }
 
@@ -54,19 +62,21 @@ pub struct Pool {
     natives: Vec<(String, Process)>,
     tab: Option<Process>,
     starts: u32,
+    durable: bool,
     // The last field: the folder goes when nobody writes to it any more.
     folder: TempDir,
 }
 
 impl Pool {
-    /// Starts a broker without providers.
+    /// Starts the broker of `setup`, without providers.
     ///
     /// # Errors
     /// If it doesn't start.
-    pub async fn start() -> anyhow::Result<Self> {
+    pub async fn start(setup: &Setup) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("no folder for temporary files")?;
         let any = ("127.0.0.1:0", "127.0.0.1:0");
-        let (broker, http, transport) = start_broker("broker", any, folder.path()).await?;
+        let (broker, http, transport) =
+            start_broker("broker", any, folder.path(), setup.durable).await?;
         let client = Client::new(&http)?;
         Ok(Self {
             client,
@@ -76,6 +86,7 @@ impl Pool {
             natives: Vec::new(),
             tab: None,
             starts: 0,
+            durable: setup.durable,
             folder,
         })
     }
@@ -99,6 +110,18 @@ impl Pool {
     /// # Errors
     /// If it doesn't start or connect.
     pub async fn start_native(&mut self, name: &str, slots: u32) -> anyhow::Result<()> {
+        let process = self.spawn_native(name, slots)?;
+        // First of all into the pool: it shows the logs if the start fails.
+        self.natives.push((name.to_owned(), process));
+        let line = self
+            .native(name)
+            .line("wasipool-provider ready ", START)
+            .await?;
+        anyhow::ensure!(word(&line, "slots")? == slots.to_string(), "{line}");
+        self.connected(name).await
+    }
+
+    fn spawn_native(&self, name: &str, slots: u32) -> anyhow::Result<Process> {
         let mut command = Command::new(programs::program("wasipool-provider")?);
         command.args([
             "--broker",
@@ -111,15 +134,7 @@ impl Pool {
         command
             .arg("--cache-dir")
             .arg(self.folder.path().join("cache"));
-        let process = Process::start(name, command, self.folder.path())?;
-        // First of all into the pool: it shows the logs if the start fails.
-        self.natives.push((name.to_owned(), process));
-        let line = self
-            .native(name)
-            .line("wasipool-provider ready ", START)
-            .await?;
-        anyhow::ensure!(word(&line, "slots")? == slots.to_string(), "{line}");
-        self.connected(name).await
+        Process::start(name, command, self.folder.path())
     }
 
     /// Opens the tab.
@@ -184,6 +199,21 @@ impl Pool {
         }
     }
 
+    /// Kills a native provider and starts another one of that name; doesn't wait
+    /// until it is connected.
+    ///
+    /// # Errors
+    /// If it can't be killed or started.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    pub fn replace_native(&mut self, name: &str, slots: u32) -> anyhow::Result<()> {
+        self.native(name).kill()?;
+        let process = self.spawn_native(name, slots)?;
+        *self.native(name) = process;
+        Ok(())
+    }
+
     /// Kills the broker and starts another one at the same addresses.
     ///
     /// # Errors
@@ -199,7 +229,9 @@ impl Pool {
         self.starts += 1;
         // A name of its own: the first one's ready line must not be taken for its.
         let name = format!("broker-{}", self.starts);
-        let (broker, ..) = start_broker(&name, (&http, &transport), self.folder.path()).await?;
+        let addresses = (http.as_str(), transport.as_str());
+        let folder = self.folder.path();
+        let (broker, ..) = start_broker(&name, addresses, folder, self.durable).await?;
         self.broker = broker;
         Ok(())
     }
@@ -210,9 +242,15 @@ async fn start_broker(
     name: &str,
     (http, transport): (&str, &str),
     folder: &Path,
+    durable: bool,
 ) -> anyhow::Result<(Process, String, String)> {
     let mut command = Command::new(programs::program("wasipool-broker")?);
-    command.args(["--http", http, "--transport", transport, "--ephemeral"]);
+    command.args(["--http", http, "--transport", transport]);
+    if durable {
+        command.arg("--data").arg(folder.join("data"));
+    } else {
+        command.arg("--ephemeral");
+    }
     // What dies silently is to be noticed within a test's time.
     command.args(["--session-idle", "3s", "--run-placement-timeout", "5s"]);
     let mut process = Process::start(name, command, folder)?;

@@ -19,12 +19,24 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 /// If the pool doesn't start, the test fails or takes too long; the logs of all
 /// processes are shown then.
 pub fn with_pool(setup: &Setup, test: impl AsyncFnOnce(&mut Pool) -> anyhow::Result<()>) {
+    with_pool_for(LIMIT, setup, test);
+}
+
+/// The same with another limit.
+///
+/// # Panics
+/// As `with_pool`.
+pub fn with_pool_for(
+    limit: Duration,
+    setup: &Setup,
+    test: impl AsyncFnOnce(&mut Pool) -> anyhow::Result<()>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     runtime.expect("a runtime").block_on(async {
         let _alone = ALONE.lock().await;
-        let mut pool = Pool::start()
+        let mut pool = Pool::start(setup)
             .await
             .unwrap_or_else(|error| panic!("{error:#}"));
         let whole = async {
@@ -32,10 +44,10 @@ pub fn with_pool(setup: &Setup, test: impl AsyncFnOnce(&mut Pool) -> anyhow::Res
             test(&mut pool).await
         };
         // A panic while the pool is alive is what makes it show its logs.
-        match tokio::time::timeout(LIMIT, whole).await {
+        match tokio::time::timeout(limit, whole).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => panic!("{error:#}"),
-            Err(_) => panic!("the test isn't through after {LIMIT:?}"),
+            Err(_) => panic!("the test isn't through after {limit:?}"),
         }
     });
 }

@@ -27,6 +27,11 @@ fn broken(error: impl core::fmt::Display) -> BulkError {
 /// Bytes that are made room for before any have come.
 const FIRST_CHUNK_BYTES: usize = 64 * 1024;
 
+/// Bytes to make room for when that many of `size` have come.
+fn room(filled: usize, size: usize) -> usize {
+    (filled * 2).max(FIRST_CHUNK_BYTES).min(size)
+}
+
 /// Reads one stream to its end.
 ///
 /// # Errors
@@ -48,10 +53,7 @@ pub async fn receive(mut stream: RecvStream) -> Result<(BulkHeader, Bytes), Bulk
         if filled == size {
             break;
         }
-        body.resize(
-            (filled * 2).clamp(FIRST_CHUNK_BYTES, size.max(1)).min(size),
-            0,
-        );
+        body.resize(room(filled, size), 0);
         let read = stream.read(&mut body[filled..]).await.map_err(broken)?;
         let Some(read) = read else {
             return Err(WireError::Cut.into());
@@ -97,4 +99,20 @@ async fn send(connection: &Connection, header: BulkHeader, body: &[u8]) -> Resul
     stream.write_all(&header.encode()?).await.map_err(broken)?;
     stream.write_all(body).await.map_err(broken)?;
     stream.finish().await.map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_grows_with_what_has_come() {
+        // Sizes below the first chunk too: those of outputs just over what is
+        // sent along.
+        for size in [1, 40_000, FIRST_CHUNK_BYTES, 1_000_000] {
+            assert_eq!(room(0, size), size.min(FIRST_CHUNK_BYTES));
+        }
+        assert_eq!(room(100_000, 1_000_000), 200_000);
+        assert_eq!(room(900_000, 1_000_000), 1_000_000);
+    }
 }
