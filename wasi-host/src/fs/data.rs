@@ -18,9 +18,7 @@ impl FileSystem {
         let Kind::File(content) = &self.node(inode).kind else {
             return Err(Errno::Badf);
         };
-        if offset > OFFSET_LIMIT {
-            return Err(Errno::Inval);
-        }
+        check_range(offset, len)?;
         let data = content.as_slice();
         // Both are at most the data's length, so they fit.
         let start = offset.min(data.len() as u64) as usize;
@@ -67,18 +65,13 @@ impl FileSystem {
         now: u64,
         fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<u64, E> {
-        if offset > OFFSET_LIMIT {
-            return Err(Errno::Inval.into());
-        }
+        check_range(offset, len)?;
         let room = self.room();
         let Kind::File(content) = &mut self.node_mut(inode).kind else {
             return Err(Errno::Badf.into());
         };
         if len == 0 {
             return Ok(0);
-        }
-        if offset == OFFSET_LIMIT {
-            return Err(Errno::Fbig.into());
         }
         let old = content.len();
         // Zeros between the old end and the offset take room as well.
@@ -121,6 +114,14 @@ impl FileSystem {
         }
         self.touch(inode, now);
         Ok(())
+    }
+}
+
+/// Whether there can be bytes in this range.
+fn check_range(offset: u64, len: u64) -> Result<(), Errno> {
+    match offset.checked_add(len) {
+        Some(end) if end <= OFFSET_LIMIT => Ok(()),
+        _ => Err(Errno::Inval),
     }
 }
 
@@ -173,7 +174,8 @@ mod tests {
         assert_eq!(fs.read(file, 0, 100), Ok(&b"hello"[..]));
         assert_eq!(fs.read(file, 3, 1), Ok(&b"l"[..]));
         assert_eq!(fs.read(file, 5, 1), Ok(&b""[..]));
-        assert_eq!(fs.read(file, OFFSET_LIMIT, u64::MAX), Ok(&b""[..]));
+        assert_eq!(fs.read(file, OFFSET_LIMIT, 0), Ok(&b""[..]));
+        assert_eq!(fs.read(file, OFFSET_LIMIT, 1), Err(Errno::Inval));
         assert_eq!(fs.read(file, u64::MAX, 1), Err(Errno::Inval));
         assert_eq!(fs.read(FileSystem::ROOT, 0, 1), Err(Errno::Badf));
     }
@@ -196,7 +198,7 @@ mod tests {
         assert_eq!(fs.write(file, 10, b"x", 0), Err(Errno::Nospc));
         assert_eq!(fs.write(file, 9, b"xy", 0), Ok(1));
         assert_eq!(fs.write(file, 1 << 40, b"x", 0), Err(Errno::Nospc));
-        assert_eq!(fs.write(file, OFFSET_LIMIT, b"x", 0), Err(Errno::Fbig));
+        assert_eq!(fs.write(file, OFFSET_LIMIT, b"x", 0), Err(Errno::Inval));
         assert_eq!(fs.write(file, 10, b"", 0), Ok(0));
         assert_eq!(fs.set_size(file, 11, 0), Err(Errno::Nospc));
         assert_eq!(fs.set_size(file, u64::MAX, 0), Err(Errno::Inval));

@@ -5,7 +5,7 @@
 
 use super::super::types::Errno;
 use super::node::{Content, Kind};
-use super::path::{check_target, strip_slashes};
+use super::path::{check_names, check_no_zeros, strip_slashes};
 use super::{ENTRY_COST, FileSystem, INODE_COST, Inode};
 
 /// How to open a path.
@@ -101,7 +101,7 @@ impl FileSystem {
             return Err(Errno::Perm);
         }
         let (parent, name) = self.parent(start, path)?;
-        check_target(target)?;
+        check_names([target, name])?;
         self.check_new(parent, name)?;
         self.create(parent, name, Kind::Symlink(target.into()), now)?;
         Ok(())
@@ -138,6 +138,7 @@ impl FileSystem {
     ) -> Result<(), Errno> {
         let (old_parent, old_name) = self.parent(old_start, old_path)?;
         let (new_parent, new_name) = self.parent(new_start, new_path)?;
+        check_no_zeros([old_name, new_name])?;
         let inode = match old_name {
             "." => old_parent,
             _ => self.entry(old_parent, old_name)?.ok_or(Errno::Noent)?,
@@ -207,6 +208,7 @@ impl FileSystem {
         let slash = old_path.ends_with('/') || new_path.ends_with('/');
         let (old_parent, old_name) = self.parent(old_start, strip_slashes(old_path))?;
         let (new_parent, new_name) = self.parent(new_start, strip_slashes(new_path))?;
+        check_names([old_name, new_name])?;
         if old_name == "." || new_name == "." {
             return Err(Errno::Busy);
         }

@@ -47,7 +47,11 @@ impl FileSystem {
         start: Inode,
         path: &'a str,
     ) -> Result<(Inode, &'a str), Errno> {
-        check(path)?;
+        if path.is_empty() {
+            return Err(Errno::Noent);
+        }
+        // The name itself is looked at when it is needed: of the errors of two
+        // paths, those of their directories come first.
         let (directory, name) = split_parent(path);
         let parent = if directory.is_empty() {
             start
@@ -58,15 +62,14 @@ impl FileSystem {
             }
             inode
         };
-        if name.len() > NAME_LIMIT {
-            return Err(Errno::Nametoolong);
-        }
         Ok((parent, name))
     }
 
     /// The inode that has this name in this directory.
     pub(super) fn entry(&self, directory: Inode, name: &str) -> Result<Option<Inode>, Errno> {
         match &self.node(directory).kind {
+            Kind::Directory { .. } if name.contains('\0') => Err(Errno::Inval),
+            Kind::Directory { .. } if name.len() > NAME_LIMIT => Err(Errno::Nametoolong),
             Kind::Directory { entries, .. } => Ok(entries.get(name).copied()),
             Kind::File(_) | Kind::Symlink(_) => Err(Errno::Notdir),
         }
@@ -100,7 +103,6 @@ impl FileSystem {
                     here.pop();
                     continue;
                 }
-                _ if name.len() > NAME_LIMIT => return Err(Errno::Nametoolong),
                 _ => {}
             }
             let last = left.is_empty();
@@ -181,9 +183,19 @@ fn check(path: &str) -> Result<(), Errno> {
     }
 }
 
-/// The same for a symbolic link's target.
-pub(super) fn check_target(target: &str) -> Result<(), Errno> {
-    check(target)
+/// What the names of a call that has two (or the target of a link and its
+/// name) must fulfil before either is looked up.
+pub(super) fn check_names(names: [&str; 2]) -> Result<(), Errno> {
+    check_no_zeros(names)?;
+    names.into_iter().try_for_each(check)
+}
+
+/// The first of it: names with a zero never get as far as a file system.
+pub(super) fn check_no_zeros(names: [&str; 2]) -> Result<(), Errno> {
+    if names.iter().any(|name| name.contains('\0')) {
+        return Err(Errno::Inval);
+    }
+    Ok(())
 }
 
 fn split_parent(path: &str) -> (&str, &str) {

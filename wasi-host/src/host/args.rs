@@ -68,8 +68,8 @@ impl<W: World> Host<W> {
 
 fn sizes(strings: &Strings, memory: &mut impl GuestMemory, count: u32, size: u32) -> Step<()> {
     let bytes = u32::try_from(strings.bytes.len()).map_err(|_| Errno::Overflow)?;
-    write_u32(memory, count, strings.starts.len() as u32)?;
-    write_u32(memory, size, bytes)
+    write_u32(memory, size, bytes)?;
+    write_u32(memory, count, strings.starts.len() as u32)
 }
 
 fn copy(
