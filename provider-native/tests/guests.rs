@@ -38,6 +38,13 @@ fn a_guest_sees_its_arguments_environment_and_files_and_nothing_else() {
 }
 
 #[test]
+fn a_guest_that_checks_all_of_wasi_finds_nothing() {
+    let result = Bench::new().run(&Job::new(guest("conformance"), spec(&["conformance"])));
+    let stderr = String::from_utf8_lossy(&result.stderr).into_owned();
+    assert_eq!(result.outcome, Outcome::Exited(0), "{stderr}");
+}
+
+#[test]
 fn guests_of_other_languages_run() {
     let mut bench = Bench::new();
     let result = bench.run(&Job::new(guest("hello-c"), spec(&["hello-c", "x"])));

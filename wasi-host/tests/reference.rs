@@ -5,6 +5,8 @@
 
 #[path = "reference/call.rs"]
 mod call;
+#[path = "reference/guest.rs"]
+mod guest;
 #[path = "reference/hosts.rs"]
 mod hosts;
 #[path = "reference/random.rs"]

@@ -45,6 +45,13 @@ impl FileSystem {
     /// As `openat` fails.
     pub fn open(&mut self, start: Inode, path: &str, how: Open, now: u64) -> Result<Inode, Errno> {
         let exclusive = how.create && how.exclusive;
+        if how.create && path.ends_with('/') {
+            // No file has such a name, wherever a link of this name leads.
+            let (_, name) = self.parent(start, strip_slashes(path))?;
+            if name != "." {
+                return Err(Errno::Isdir);
+            }
+        }
         let found = self.walk(start, path, how.follow && !exclusive)?;
         if how.create && found.slash && found.name.is_some() {
             return Err(Errno::Isdir);
@@ -178,7 +185,7 @@ impl FileSystem {
     /// # Errors
     /// As `unlinkat` with `AT_REMOVEDIR` fails.
     pub fn remove_directory(&mut self, start: Inode, path: &str, now: u64) -> Result<(), Errno> {
-        let (parent, name) = self.parent(start, path)?;
+        let (parent, name) = self.parent(start, strip_slashes(path))?;
         if name == "." {
             return Err(Errno::Inval);
         }

@@ -115,6 +115,13 @@ fn files_works_on_its_root() {
 }
 
 #[test]
+fn conformance_finds_nothing() {
+    let run = guest("conformance", config(&["conformance"]));
+    assert_eq!(run.end, End::Returned, "{}", run.stderr());
+    assert!(run.stdout().ends_with(" checks passed\n"));
+}
+
+#[test]
 fn exit_ends_with_its_code() {
     assert_eq!(guest("exit", config(&["exit"])).end, End::Returned);
     let run = guest("exit", config(&["exit", "3"]));
