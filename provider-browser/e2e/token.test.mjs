@@ -34,6 +34,7 @@ test('the page asks for a token, and shows nothing without', LIMIT, async () => 
   page.on('request', (request) => addresses.push(request.url()));
   await page.getByRole('heading', { name: 'This pool asks for a token' }).waitFor();
   await pictures(page, 'dashboard-token');
+  assert.equal(await page.locator('main > :visible').count(), 1, 'nothing else is shown');
   const field = page.getByLabel('Token');
   assert.ok(await field.evaluate((input) => input === document.activeElement));
   await field.fill('wrong');

@@ -2,6 +2,8 @@
 // From what a form holds to what is sent: uploads, a job, and the commands that
 // do the same.
 
+/** @import { components } from '../types/requests' */
+
 import { quote, splitWords } from './shell-words.js';
 
 /**
@@ -22,12 +24,14 @@ import { quote, splitWords } from './shell-words.js';
  * @property {string} env
  * @property {string} artifacts
  * @property {string} name
- * @property {string} kind
+ * @property {components['schemas']['ProviderKind'] | ''} kind
  */
 
 /**
  * What is sent: first the uploads, then the job.
- * @typedef {{ uploads: { file: Chosen, as: string }[], job: Record<string, unknown> }} Plan
+ * @typedef {components['schemas']['NewJob']} NewJob
+ * @typedef {components['schemas']['NewTask']} NewTask
+ * @typedef {{ uploads: { file: Chosen, as: string }[], job: NewJob }} Plan
  */
 
 /** Something in the form that can't be sent; `field` is the id of its element. */
@@ -98,7 +102,7 @@ export function plan(wish) {
   };
   const module = wish.moduleFile ? upload(wish.moduleFile) : wish.moduleKnown;
   if (!module) throw new Unfit('module-file', 'Which module? Drop a .wasm file or choose an uploaded one');
-  /** @type {Record<string, unknown>} */
+  /** @type {NewTask} */
   const task = {};
   const args = words(wish.args);
   if (args.length > 0) task.args = args;
@@ -114,11 +118,12 @@ export function plan(wish) {
   if (wish.timeout.trim()) task.timeout = wish.timeout.trim();
   if (wish.memory.trim()) task.memory = wish.memory.trim();
 
-  /** @type {Record<string, unknown>} */
-  const job = {};
-  if (wish.name.trim()) job.name = wish.name.trim();
-  job.module = module;
-  job.count = count(wish.count);
+  /** @type {NewJob} */
+  const job = {
+    ...(wish.name.trim() && { name: wish.name.trim() }),
+    module,
+    count: count(wish.count),
+  };
   if (Object.keys(task).length > 0) job.defaults = task;
   if (wish.kind) job.requires = { kind: wish.kind };
   return { uploads, job };

@@ -15,7 +15,7 @@ import { TaskGrid } from './task-grid.js';
 import { TaskPanel } from './task-panel.js';
 import { TaskStates } from './task-states.js';
 import { TaskTable } from './task-table.js';
-import { byId, clock, duration, number, rate, setText } from './text.js';
+import { byId, clock, duration, number, plural, rate, setText } from './text.js';
 
 const id = decodeURIComponent(location.pathname.split('/')[2] ?? '');
 const bar = stack();
@@ -38,7 +38,7 @@ function showJob(job) {
   document.title = `${Math.floor(job.progress * 100)} % · ${title} · wasipool`;
   setText(byId('job-title'), title);
   const marks = Object.entries(job.labels).map(([name, value]) => `${name}=${value}`);
-  const about = [`${job.module.ref}`, `${number(job.tasks)} tasks`, job.id, ...marks];
+  const about = [`${job.module.ref}`, plural(job.tasks, 'task', 'tasks'), job.id, ...marks];
   if (job.priority !== 0) about.push(`priority ${job.priority}`);
   setText(byId('job-about'), about.join(' · '));
   const state = byId('job-state');

@@ -9,11 +9,11 @@ import { EventStream } from './event-stream.js';
  * How it stands with the stream.
  * - `connecting`: for the first time, or again
  * - `live`: events come
- * - `waiting`: no connection; tries again after `inMs`
+ * - `waiting`: no connection; tries again after `inMs`; `said` if the broker itself said why
  * - `refused`: the broker said no and would again: `retry()` after a token was given
  * - `over`: nothing more will come
  * @typedef {{ state: 'connecting' | 'live' | 'over' }
- *   | { state: 'waiting', inMs: number, why: string }
+ *   | { state: 'waiting', inMs: number, why: string, said: boolean }
  *   | { state: 'refused', why: Refusal }} Standing
  */
 
@@ -81,6 +81,7 @@ export class Live {
     this.#request = request;
     this.#onStanding({ state: 'connecting' });
     let why;
+    let said = false;
     try {
       await this.#listen(request);
       why = 'the connection ended';
@@ -90,6 +91,7 @@ export class Live {
         return;
       }
       why = error instanceof Error ? error.message : String(error);
+      said = error instanceof Refusal;
     }
     if (this.#over || this.#request !== request) return;
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#failures);
@@ -97,7 +99,7 @@ export class Live {
     // Pages that lost the same broker shouldn't come back all at once.
     const inMs = Math.round(longest * (0.5 + Math.random() / 2));
     this.#timer = setTimeout(() => this.#connect(), inMs);
-    this.#onStanding({ state: 'waiting', inMs, why });
+    this.#onStanding({ state: 'waiting', inMs, why, said });
   }
 
   /** @param {AbortController} request */

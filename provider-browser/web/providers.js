@@ -26,6 +26,8 @@ export class Providers {
   #changed = new Set();
   /** Connected, but not told of. */
   #beyond = 0;
+  /** Whether the broker has said who there is. */
+  #told = false;
   #filter = '';
   #asTable = false;
   #chosen = '';
@@ -68,13 +70,15 @@ export class Providers {
       this.#known.set(provider.id, provider);
       this.#changed.add(provider.id);
     }
-    this.#beyond = more ?? 0;
+    this.#beyond = more;
+    this.#told = true;
     this.#frame ||= requestAnimationFrame(() => this.#show());
   }
 
   #show() {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
+    if (!this.#told) return;
     const empty = this.#known.size === 0;
     byId('empty-pool').hidden = !empty;
     byId('pool').hidden = empty;

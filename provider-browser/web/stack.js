@@ -4,7 +4,7 @@
 /** @import { Job } from '../types/api' */
 
 import { TASK_STATES, colourOf, inWords } from './states.js';
-import { element, number, setText } from './text.js';
+import { element, number, plural, setText } from './text.js';
 
 /** What ended comes first, what waits last. */
 const ORDER = [...TASK_STATES.slice(2), ...TASK_STATES.slice(0, 2).reverse()];
@@ -40,5 +40,5 @@ export function fillStack(bar, job) {
 /** @param {Node} target @param {Job} job "12 of 20 tasks · 11 succeeded, 1 failed" */
 export function sayCounts(target, job) {
   const counts = present(job).map(([state, count]) => `${number(count)} ${inWords(state)}`);
-  setText(target, counts.join(' · ') || `${number(job.tasks)} tasks`);
+  setText(target, counts.join(' · ') || plural(job.tasks, 'task', 'tasks'));
 }

@@ -52,6 +52,7 @@ export function showStanding(retry) {
         clearTimeout(patience);
         patience = undefined;
         byId('trouble').hidden = true;
+        document.body.classList.remove('closed');
         say('Live', 'good');
         break;
       case 'over':
@@ -60,6 +61,10 @@ export function showStanding(retry) {
         break;
       case 'waiting': {
         say(`Trying again in ${duration(standing.inMs)}`, 'warn');
+        if (standing.said) {
+          patience ??= setTimeout(() => card('The broker has no room for this page', `${standing.why}. This page tries again by itself.`, 'retry'), PATIENCE_MS);
+          break;
+        }
         const advice = 'What stands below may be old. This page tries again by itself. If that doesn’t help, '
           + `look whether the broker can be reached at ${location.origin}, and start it if it doesn’t run:`;
         patience ??= setTimeout(() => card('The broker doesn’t answer', advice, 'start'), PATIENCE_MS);
@@ -83,6 +88,7 @@ function refused(why) {
     return;
   }
   say('Not let in', 'bad');
+  document.body.classList.add('closed');
   const had = token() !== '';
   setToken('');
   const advice = had

@@ -37,7 +37,7 @@ function wish() {
     env: value('env'),
     artifacts: value('artifacts'),
     name: value('job-name'),
-    kind: value('kind'),
+    kind: /** @type {'native' | 'browser' | ''} */ (value('kind')),
   };
 }
 

@@ -5,7 +5,7 @@
 
 import { ask } from './api.js';
 import { inWords } from './states.js';
-import { byId, duration, element, number, setText } from './text.js';
+import { byId, duration, element, number, plural, setText } from './text.js';
 
 const AT_ONCE = 100;
 
@@ -51,7 +51,7 @@ export class TaskTable {
       this.#count += rows.length;
       this.#next = page.next;
       byId('table-more').hidden = page.next === null;
-      setText(said, page.next === null ? `${number(this.#count)} tasks` : `The first ${number(this.#count)} tasks`);
+      setText(said, page.next === null ? plural(this.#count, 'task', 'tasks') : `The first ${number(this.#count)} tasks`);
     } catch (error) {
       setText(said, `The tasks can’t be listed: ${error instanceof Error ? error.message : error}`);
     }
