@@ -86,7 +86,9 @@ pub async fn send_blob(
     blob: BlobRef,
     bytes: &[u8],
 ) -> Result<(), BulkError> {
-    send(connection, BulkHeader::Blob(blob), bytes).await
+    send(connection, BulkHeader::Blob(blob), bytes).await?;
+    metrics::counter!("wasipool_blob_bytes_sent_total").increment(blob.size);
+    Ok(())
 }
 
 async fn send(connection: &Connection, header: BulkHeader, body: &[u8]) -> Result<(), BulkError> {
