@@ -1,5 +1,6 @@
 // A worker in which guests run, one after another. The first message brings
 // the compiled module of the host, all others are its business.
+import './guest-lockdown.js';
 import { attachHost } from './guest-glue.js';
 import { initSync, guest_main } from './wasipool_browser.js';
 

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use wasipool_shared::digest::Digest;
 
-use super::Problem;
+use super::{App, Problem};
 
 /// A file of the page, as it is and compressed.
 struct File {
@@ -37,16 +38,29 @@ static ASSETS: LazyLock<HashMap<&str, Asset>> = LazyLock::new(|| {
     built::FILES.iter().map(asset).collect()
 });
 
-/// Scripts and wasm only from here; connections only to here and, by
-/// WebTransport, to where the broker announces.
-const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
-    connect-src 'self' https:; worker-src 'self'; img-src 'self' data:; base-uri 'none'; \
-    form-action 'self'; frame-ancestors 'none'";
+/// Where guests run: that worker has no more than its own code. It is the policy
+/// of a worker's script that counts in the worker.
+const GUEST_WORKER: &str = "guest-worker.js";
+const GUEST_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'";
 
-/// What a browser must know of each file of the page. The middle two let the
+/// Scripts and wasm only from here; connections only to here and, by
+/// WebTransport, to where the broker announces: `transport` is that address.
+fn policy(transport: &str) -> String {
+    let origin = transport.parse::<Uri>().ok().and_then(|url| {
+        let authority = url.authority()?;
+        Some(format!(" https://{authority}"))
+    });
+    let origin = origin.unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+         connect-src 'self'{origin}; worker-src 'self'; img-src 'self' data:; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'"
+    )
+}
+
+/// What a browser must know of each file of the page. The first two let the
 /// page have precise clocks and shared memory.
-const HEADERS: [(header::HeaderName, &str); 6] = [
-    (header::CONTENT_SECURITY_POLICY, POLICY),
+const HEADERS: [(header::HeaderName, &str); 5] = [
     (
         header::HeaderName::from_static("cross-origin-opener-policy"),
         "same-origin",
@@ -139,17 +153,43 @@ fn find(path: &str) -> Option<(&'static Asset, bool)> {
 ///
 /// # Errors
 /// If there is no such file.
-pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    let found = find(uri.path()).filter(|_| matches!(method, Method::GET | Method::HEAD));
+pub async fn serve(
+    State(app): State<App>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    answer(&method, &uri, &headers, &app.transport.current().url)
+}
+
+fn answer(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    transport: &str,
+) -> Result<Response, Problem> {
+    let found = find(uri.path()).filter(|_| matches!(*method, Method::GET | Method::HEAD));
     let Some((asset, fixed)) = found else {
         return Err(Problem::not_found(format!(
             "there is nothing at {method} {}",
             uri.path()
         )));
     };
-    let (bytes, coding) = form(asset.file, &headers);
-    let tag = format!("\"{}{}\"", asset.digest, coding.unwrap_or_default());
-    let mut response = if known(&headers, &tag) {
+    let (bytes, coding) = form(asset.file, headers);
+    let coded = coding.unwrap_or_default();
+    let (policy, tag) = if asset.file.name == GUEST_WORKER || fixed {
+        (
+            GUEST_POLICY.to_owned(),
+            format!("\"{}{coded}\"", asset.digest),
+        )
+    } else {
+        // Browsers keep the policy of an answer that is still good: so it isn't
+        // when the policy is another.
+        let policy = policy(transport);
+        let mark = &Digest::of(policy.as_bytes()).hex()[..8];
+        (policy, format!("\"{}{mark}{coded}\"", asset.digest))
+    };
+    let mut response = if known(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         bytes.into_response()
@@ -157,6 +197,9 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Result<Respo
     let sent = response.headers_mut();
     for (name, value) in HEADERS {
         sent.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        sent.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     let kind = content_type(asset.file.name);
     sent.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -179,12 +222,48 @@ pub async fn serve(method: Method, uri: Uri, headers: HeaderMap) -> Result<Respo
 mod tests {
     use super::*;
 
+    const TRANSPORT: &str = "https://127.0.0.1:4443/wasipool";
+
+    #[tokio::test]
+    async fn a_page_connects_only_to_its_broker_and_a_guest_to_nobody() {
+        let policy = |response: Response| {
+            let policy = &response.headers()[header::CONTENT_SECURITY_POLICY];
+            policy.to_str().unwrap().to_owned()
+        };
+        for path in ["/join", "/session-worker.js"] {
+            let response = get(path, &[]).await.unwrap();
+            let tag = response.headers()[header::ETAG]
+                .to_str()
+                .unwrap()
+                .to_owned();
+            let ours = policy(response);
+            assert!(
+                ours.contains("connect-src 'self' https://127.0.0.1:4443;"),
+                "{ours}"
+            );
+            assert!(!ours.contains("unsafe-inline"), "{ours}");
+            let known = HeaderMap::from_iter([(header::IF_NONE_MATCH, tag.parse().unwrap())]);
+            for (transport, status) in [
+                (TRANSPORT, StatusCode::NOT_MODIFIED),
+                ("https://127.0.0.1:5555/wasipool", StatusCode::OK),
+            ] {
+                let uri = path.parse().unwrap();
+                let again = answer(&Method::GET, &uri, &known, transport).unwrap();
+                assert_eq!(again.status(), status, "{path} {transport}");
+            }
+        }
+        let guest = policy(get("/guest-worker.js", &[]).await.unwrap());
+        assert!(!guest.contains("connect-src"), "{guest}");
+        assert!(guest.starts_with("default-src 'none';"), "{guest}");
+    }
+
     async fn get(path: &str, headers: &[(header::HeaderName, &str)]) -> Result<Response, Problem> {
         let header = |(name, value): &(header::HeaderName, &str)| {
             (name.clone(), HeaderValue::from_str(value).unwrap())
         };
         let headers = headers.iter().map(header).collect();
-        serve(Method::GET, path.parse().unwrap(), headers).await
+        let uri = path.parse().unwrap();
+        answer(&Method::GET, &uri, &headers, TRANSPORT)
     }
 
     async fn body(response: Response) -> Vec<u8> {
