@@ -61,6 +61,12 @@ pub async fn serve(
     let store = Store::open(settings)
         .await
         .context("the data folder can't be used")?;
+    if config.data.is_none() && !config.ephemeral {
+        tracing::warn!(
+            "jobs, results and blobs are in memory and end with this process: --data DIR keeps \
+             them, --ephemeral says that this is meant"
+        );
+    }
     let cleaner = {
         let store = store.clone();
         tokio::spawn(async move { store.keep_clean().await })

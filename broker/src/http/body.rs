@@ -83,14 +83,14 @@ pub async fn input(app: &App, body: Body) -> Result<Input, Problem> {
             }
             continue;
         }
-        let mut upload = app.store.blobs().upload().await?;
+        let mut upload = app.store.blobs().upload();
         upload.write(&small).await?;
         upload.write(&piece).await?;
         let uploaded = rest(upload, stream).await?;
         let put = app
             .store
             .blobs()
-            .keep(uploaded, BlobKind::Data, None)
+            .keep_for_now(uploaded, BlobKind::Data, None)
             .await?;
         return Ok(Input::Blob(put));
     }
@@ -113,8 +113,18 @@ async fn rest(
 /// If it is too large, can't be stored, is a module that can't run, or the
 /// client breaks off.
 pub async fn blob(app: &App, body: Body) -> Result<PutBlob, Problem> {
+    let put = blob_for_now(app, body).await?;
+    app.store.blobs().make_durable(put.meta.digest).await?;
+    Ok(put)
+}
+
+/// The same for what doesn't outlive the broker.
+///
+/// # Errors
+/// As `blob`.
+pub async fn blob_for_now(app: &App, body: Body) -> Result<PutBlob, Problem> {
     let blobs = app.store.blobs();
-    let upload = blobs.upload().await?;
+    let upload = blobs.upload();
     let uploaded = rest(upload, body.into_data_stream()).await?;
     let kind = match module::guess(&uploaded.head) {
         Guess::Data => BlobKind::Data,
@@ -130,7 +140,8 @@ pub async fn blob(app: &App, body: Body) -> Result<PutBlob, Problem> {
                     check(uploaded.size, move || module::inspect(&bytes)).await?
                 }
             };
-            return Ok(blobs.keep(uploaded, BlobKind::Module, Some(info)).await?);
+            let kept = blobs.keep_for_now(uploaded, BlobKind::Module, Some(info));
+            return Ok(kept.await?);
         }
         Guess::Text => {
             let text = uploaded.bytes().await?;
@@ -141,11 +152,11 @@ pub async fn blob(app: &App, body: Body) -> Result<PutBlob, Problem> {
             };
             let (binary, info) = check(uploaded.size, assemble).await?;
             return Ok(blobs
-                .put(binary.into(), BlobKind::Module, Some(info))
+                .put_for_now(binary.into(), BlobKind::Module, Some(info))
                 .await?);
         }
     };
-    Ok(blobs.keep(uploaded, kind, None).await?)
+    Ok(blobs.keep_for_now(uploaded, kind, None).await?)
 }
 
 async fn check<T: Send + 'static>(

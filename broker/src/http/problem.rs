@@ -246,6 +246,7 @@ impl From<StoreError> for Problem {
                 tracing::error!(%error, "storage failed");
                 Self::internal(detail)
             }
+            StoreError::Damaged(_) => Self::internal(detail),
             StoreError::DiskFull(_) => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail).retry_after(30)
             }

@@ -137,7 +137,7 @@ pub async fn body_as_module(
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(Problem::new(status, "unsupported-media-type", detail));
     }
-    let put = body::blob(&app, content).await?;
+    let put = body::blob_for_now(&app, content).await?;
     let module = module_of(&put)?;
     let mut resolver = Resolver::new(&app.store, app.archives());
     resolver.hold(put.pin);
@@ -277,7 +277,7 @@ async fn keep_artifacts(app: &App, record: &TaskRecord) -> Result<(), Problem> {
     for artifact in &record.artifacts {
         app.store
             .blobs()
-            .put(artifact.bytes.clone(), BlobKind::Data, None)
+            .put_for_now(artifact.bytes.clone(), BlobKind::Data, None)
             .await?;
     }
     Ok(())

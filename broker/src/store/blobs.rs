@@ -3,7 +3,6 @@
 //! A blob without a name that no job needs is kept until its room is wanted:
 //! inputs of tasks come and go that way.
 
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,10 +12,12 @@ use wasipool_shared::digest::Digest;
 use wasipool_shared::limits::MIB;
 use wasipool_shared::lru::Lru;
 
-use super::folder::{Folder, Named, Names};
 pub use super::index::Pin;
-use super::index::{Entry, Index, Reserved};
+use super::index::{Entry, Index, Named, Reserved};
+use super::objects::Objects;
+use super::sql;
 use super::upload::{Content, Upload, Uploaded};
+use super::writer::Writer;
 use super::{StoreError, StoreSettings};
 use crate::module::{BlobKind, ModuleInfo};
 
@@ -76,7 +77,8 @@ pub struct BlobPage {
 #[derive(Debug)]
 pub struct Blobs {
     pub(super) index: Arc<Mutex<Index>>,
-    pub(super) folder: Option<Arc<Folder>>,
+    pub(super) objects: Objects,
+    pub(super) writer: Arc<Writer>,
     pub(super) cache: Mutex<Lru<Digest, Bytes>>,
     /// Held shared by who writes a blob, alone by who removes some: else one
     /// could remove the file that another just wrote.
@@ -89,39 +91,22 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    pub(super) fn open(settings: &StoreSettings) -> io::Result<Self> {
-        let folder = settings.folder.as_deref().map(Folder::open).transpose()?;
-        let mut index = Index::default();
-        if let Some(folder) = &folder {
-            for meta in folder.read_metas()? {
-                index.stored += meta.size;
-                let meta = Arc::new(meta);
-                index.blobs.insert(
-                    meta.digest,
-                    Entry {
-                        meta,
-                        content: None,
-                        pins: 0,
-                        names: 0,
-                    },
-                );
-            }
-            for (name, named) in folder.read_names()? {
-                if let Some(entry) = index.blobs.get_mut(&named.digest) {
-                    entry.names += 1;
-                    index.names.insert(name, named);
-                }
-            }
-        }
-        Ok(Self {
+    pub(super) fn new(
+        settings: &StoreSettings,
+        index: Index,
+        objects: Objects,
+        writer: Arc<Writer>,
+    ) -> Self {
+        Self {
             index: Arc::new(Mutex::new(index)),
-            folder: folder.map(Arc::new),
+            objects,
+            writer,
             cache: Mutex::new(Lru::new(CACHE_BYTES)),
             files: tokio::sync::RwLock::default(),
             naming: tokio::sync::Mutex::default(),
             stored_bytes_max: settings.stored_bytes_max,
             blob_bytes_max: settings.blob_bytes_max,
-        })
+        }
     }
 
     /// Bytes of all blobs.
@@ -131,21 +116,32 @@ impl Blobs {
     }
 
     /// Starts a blob that comes in pieces.
-    ///
-    /// # Errors
-    /// If no file can be made for it.
-    pub async fn upload(&self) -> Result<Upload, StoreError> {
-        match &self.folder {
-            Some(folder) => Upload::in_file(self.blob_bytes_max, folder.temporary()).await,
-            None => Ok(Upload::in_memory(self.blob_bytes_max)),
-        }
+    #[must_use]
+    pub fn upload(&self) -> Upload {
+        Upload::new(self.blob_bytes_max, self.objects.clone())
     }
 
-    /// Stores bytes.
+    /// Stores bytes: returns once they are on the disk.
     ///
     /// # Errors
     /// If there is no room or they can't be written.
     pub async fn put(
+        &self,
+        bytes: Bytes,
+        kind: BlobKind,
+        module: Option<ModuleInfo>,
+    ) -> Result<PutBlob, StoreError> {
+        let put = self.put_for_now(bytes, kind, module).await?;
+        self.make_durable(put.meta.digest).await?;
+        Ok(put)
+    }
+
+    /// Stores bytes for what doesn't outlive the broker either: after a restart
+    /// they aren't there.
+    ///
+    /// # Errors
+    /// If there is no room or they can't be written.
+    pub async fn put_for_now(
         &self,
         bytes: Bytes,
         kind: BlobKind,
@@ -157,26 +153,55 @@ impl Blobs {
                 limit: self.blob_bytes_max,
             });
         }
-        let digest = Digest::of(&bytes);
-        let content = Content::Memory(bytes);
-        self.keep(
-            Uploaded {
-                digest,
-                size,
-                head: Vec::new(),
-                content,
-            },
-            kind,
-            module,
-        )
-        .await
+        let uploaded = Uploaded {
+            digest: Digest::of(&bytes),
+            size,
+            head: Vec::new(),
+            content: Content::Memory(bytes),
+        };
+        self.keep_for_now(uploaded, kind, module).await
     }
 
-    /// Stores what has arrived.
+    /// Stores what has arrived: returns once it is on the disk.
     ///
     /// # Errors
     /// If there is no room or it can't be written.
     pub async fn keep(
+        &self,
+        uploaded: Uploaded,
+        kind: BlobKind,
+        module: Option<ModuleInfo>,
+    ) -> Result<PutBlob, StoreError> {
+        let put = self.keep_for_now(uploaded, kind, module).await?;
+        self.make_durable(put.meta.digest).await?;
+        Ok(put)
+    }
+
+    /// Lets a blob, if there is one, outlive the broker: returns once that is on
+    /// the disk.
+    ///
+    /// # Errors
+    /// If it can't be written.
+    pub async fn make_durable(&self, digest: Digest) -> Result<(), StoreError> {
+        let meta = match self.index.lock().blobs.get(&digest) {
+            Some(entry) if !entry.durable => entry.meta.clone(),
+            _ => return Ok(()),
+        };
+        self.writer
+            .change(move |writer| sql::blobs::insert(writer, &meta))
+            .await?;
+        if let Some(entry) = self.index.lock().blobs.get_mut(&digest) {
+            entry.durable = true;
+        }
+        Ok(())
+    }
+
+    /// Stores what has arrived for what doesn't outlive the broker either: after
+    /// a restart it isn't there.
+    ///
+    /// # Errors
+    /// If there is no room or it can't be written.
+    pub async fn keep_for_now(
         &self,
         uploaded: Uploaded,
         kind: BlobKind,
@@ -205,33 +230,17 @@ impl Blobs {
             module,
             created_unix_ms,
         });
-        let content = match &self.folder {
-            Some(folder) => {
-                let (folder, meta) = (folder.clone(), meta.clone());
-                let write = move || {
-                    let temporary = match content {
-                        Content::Memory(bytes) => folder.write_temporary(&bytes)?,
-                        Content::File(temporary) => temporary,
-                    };
-                    folder.keep(digest, &temporary, &meta)
-                };
-                tokio::task::spawn_blocking(write)
-                    .await
-                    .map_err(io::Error::other)??;
-                None
-            }
-            None => match content {
-                Content::Memory(bytes) => Some(bytes),
-                Content::File(file) => Some(tokio::fs::read(&file.0).await?.into()),
-            },
-        };
+        match content {
+            Content::Memory(bytes) => self.objects.put(digest, bytes).await?,
+            Content::Object(temporary) => self.objects.keep(digest, temporary).await?,
+        }
         let mut index = self.index.lock();
         // Someone may have stored the same meanwhile.
         let known = self.pin_one(&mut index, digest);
         if known.is_none() {
             let entry = Entry {
                 meta: meta.clone(),
-                content,
+                durable: false,
                 pins: 1,
                 names: 0,
             };
@@ -311,17 +320,15 @@ impl Blobs {
 
     /// The content of a blob.
     pub async fn get(&self, digest: Digest) -> Option<Bytes> {
-        if let Some(content) = &self.index.lock().blobs.get(&digest)?.content {
-            return Some(content.clone());
+        if !self.index.lock().blobs.contains_key(&digest) {
+            return None;
         }
         let cached = self.cache.lock().get(&digest).cloned();
         if cached.is_some() {
             return cached;
         }
-        let path = self.folder.as_ref()?.blob_path(digest);
-        match tokio::fs::read(&path).await {
+        match self.read(digest).await {
             Ok(bytes) => {
-                let bytes = Bytes::from(bytes);
                 let size = bytes.len() as u64;
                 if size <= CACHED_BLOB_BYTES_MAX {
                     self.cache.lock().insert(digest, bytes.clone(), size);
@@ -335,24 +342,38 @@ impl Blobs {
         }
     }
 
+    /// What the digest says, whatever became of the file.
+    async fn read(&self, digest: Digest) -> Result<Bytes, StoreError> {
+        let bytes = self.objects.get(digest).await?;
+        let hashed = bytes.clone();
+        let found = tokio::task::spawn_blocking(move || Digest::of(&hashed)).await;
+        match found {
+            Ok(found) if found == digest => Ok(bytes),
+            _ => Err(StoreError::Damaged(digest)),
+        }
+    }
+
     /// Points a name to a blob; true if it pointed elsewhere or nowhere before.
     ///
     /// # Errors
-    /// If the names can't be written.
+    /// If that can't be written.
     pub async fn name(&self, name: &str, digest: Digest) -> Result<bool, StoreError> {
         let _naming = self.naming.lock().await;
-        let mut names = self.index.lock().names.clone();
+        let before = self.index.lock().names.get(name).copied();
+        if before.is_some_and(|before| before.digest == digest) {
+            return Ok(false);
+        }
+        self.make_durable(digest).await?;
         let named = Named {
             digest,
             created_unix_ms: unix_ms(),
         };
-        let before = names.insert(name.to_owned(), named);
-        if before.is_some_and(|before| before.digest == digest) {
-            return Ok(false);
-        }
-        self.write_names(&names).await?;
+        let key = name.to_owned();
+        self.writer
+            .change(move |writer| sql::blobs::set_name(writer, &key, named))
+            .await?;
         let mut index = self.index.lock();
-        index.names = names;
+        index.names.insert(name.to_owned(), named);
         index.count_name(digest, 1);
         if let Some(before) = before {
             index.count_name(before.digest, -1);
@@ -364,17 +385,19 @@ impl Blobs {
     /// if there is no such name.
     ///
     /// # Errors
-    /// If the names can't be written.
+    /// If that can't be written.
     pub async fn delete_name(&self, name: &str) -> Result<bool, StoreError> {
         let removed = {
             let _naming = self.naming.lock().await;
-            let mut names = self.index.lock().names.clone();
-            let Some(removed) = names.remove(name) else {
+            let Some(removed) = self.index.lock().names.get(name).copied() else {
                 return Ok(false);
             };
-            self.write_names(&names).await?;
+            let key = name.to_owned();
+            self.writer
+                .change(move |writer| sql::blobs::remove_name(writer, &key))
+                .await?;
             let mut index = self.index.lock();
-            index.names = names;
+            index.names.remove(name);
             index.count_name(removed.digest, -1);
             removed
         };
@@ -391,17 +414,6 @@ impl Blobs {
         })
         .await;
         Ok(true)
-    }
-
-    async fn write_names(&self, names: &Names) -> Result<(), StoreError> {
-        if let Some(folder) = &self.folder {
-            let (folder, names) = (folder.clone(), names.clone());
-            let write = move || folder.write_names(&names);
-            tokio::task::spawn_blocking(write)
-                .await
-                .map_err(io::Error::other)??;
-        }
-        Ok(())
     }
 
     /// Names after `after`, at most `limit`.

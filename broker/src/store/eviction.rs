@@ -1,12 +1,11 @@
 //! Room for new blobs: unused ones go, the oldest first.
 
-use std::io;
-
 use wasipool_shared::digest::Digest;
 
 use super::StoreError;
 use super::blobs::Blobs;
 use super::index::Index;
+use super::sql;
 
 impl Blobs {
     /// Counts `size` bytes in, after removing unused blobs, the oldest first, if
@@ -53,14 +52,20 @@ impl Blobs {
             }
             chosen
         };
+        if removed.is_empty() {
+            return;
+        }
+        let digests = removed.clone();
+        let forget = move |writer: &rusqlite::Connection| sql::blobs::remove(writer, &digests);
+        if let Err(error) = self.writer.change(forget).await {
+            // Its file goes at the next start, or stays with it.
+            tracing::warn!(%error, "removed blobs can't be forgotten");
+            return;
+        }
         for digest in removed {
             self.cache.lock().remove(&digest);
-            if let Some(folder) = self.folder.clone() {
-                let remove = move || folder.remove(digest);
-                let result = tokio::task::spawn_blocking(remove).await;
-                if let Err(error) = result.map_err(io::Error::other).flatten() {
-                    tracing::warn!(%digest, %error, "a blob's file can't be removed");
-                }
+            if let Err(error) = self.objects.remove(digest).await {
+                tracing::warn!(%digest, %error, "a blob's content can't be removed");
             }
         }
     }

@@ -1,14 +1,23 @@
 //! Which blobs there are, and what still needs them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use wasipool_shared::digest::Digest;
 
 use super::blobs::BlobMeta;
-use super::folder::Names;
+
+/// Where a name points to.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Named {
+    pub(super) digest: Digest,
+    pub(super) created_unix_ms: u64,
+}
+
+/// Names and where they point.
+pub(super) type Names = BTreeMap<String, Named>;
 
 /// Blobs that stay as long as this value.
 #[derive(Debug)]
@@ -39,8 +48,8 @@ pub(super) struct Index {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) meta: Arc<BlobMeta>,
-    /// The content, unless it is in a file.
-    pub(super) content: Option<Bytes>,
+    /// Whether it is there after a restart.
+    pub(super) durable: bool,
     pub(super) pins: u32,
     pub(super) names: u32,
 }

@@ -7,11 +7,11 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use rusqlite::Connection;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use wasipool_shared::ids::JobId;
 
 use super::StoreError;
@@ -21,7 +21,7 @@ use super::index::Pin;
 pub use super::job::TaskFilter;
 use super::job::{JobFilter, JobPage, JobRecord, TaskPage};
 use super::sql::jobs::Key;
-use super::sql::{Database, OpenError, jobs, results};
+use super::sql::{OpenError, jobs, results};
 use super::task::{TaskRecord, TaskState};
 use super::writer::{Job, Shared, Writer};
 use super::{Keep, Resumable, spec};
@@ -30,7 +30,7 @@ use super::{Keep, Resumable, spec};
 #[derive(Debug)]
 pub struct Jobs {
     pub(super) shared: Arc<Shared>,
-    pub(super) writer: Writer,
+    pub(super) writer: Arc<Writer>,
     pub(super) reading: Mutex<Reading>,
     pub(super) keep: Keep,
 }
@@ -55,10 +55,12 @@ impl Reading {
 impl Jobs {
     /// Takes up what the database holds; gives the jobs that haven't ended.
     pub(super) fn open(
-        database: Database,
+        shared: Arc<Shared>,
+        writer: Arc<Writer>,
         blobs: &Blobs,
         keep: Keep,
     ) -> Result<(Self, Vec<Resumable>), OpenError> {
+        let database = &shared.database;
         let mut live = HashMap::new();
         let mut resumable = Vec::new();
         for open in database.read(jobs::open)? {
@@ -81,19 +83,10 @@ impl Jobs {
             let pin = blobs.pin(resumable.last().map_or(Vec::new(), |job| job.new.blobs()));
             live.insert(id, Arc::new(Job::new(open.key, open.record, pin)));
         }
-        let next = database.read(jobs::next_key)?;
-        let bytes = database.read(jobs::bytes)?;
-        let shared = Arc::new(Shared {
-            database,
-            live: RwLock::new(live),
-            bytes: AtomicU64::new(bytes),
-            bytes_max: keep.bytes,
-            over: Notify::new(),
-            failure: Mutex::default(),
-        });
+        *shared.live.write() = live;
         let jobs = Self {
-            writer: Writer::start(shared.clone(), next)?,
             shared,
+            writer,
             reading: Mutex::default(),
             keep,
         };

@@ -11,18 +11,19 @@
 //! - `writer`, `inbox`: the thread that writes them, and what waits for it.
 //! - `sql`: the database; nothing else knows SQL.
 //! - `eviction`: room for new blobs; `cleaner`: old jobs go.
-//! - `folder`: files that are complete or not there.
+//! - `objects`: the content of blobs; `load`: which there are at a start.
 //! - `index`: which blobs there are, and what still needs them.
 //! - `packed`, `spec`: a result, and what is needed to run a job, as bytes.
 
 pub mod blobs;
 mod cleaner;
 mod eviction;
-mod folder;
 mod inbox;
 mod index;
 pub mod job;
 pub mod jobs;
+mod load;
+mod objects;
 mod packed;
 mod spec;
 mod sql;
@@ -108,6 +109,9 @@ pub enum StoreError {
     /// A file couldn't be written or read.
     #[error("storage failed: {0}")]
     Io(#[from] io::Error),
+    /// What is stored isn't what was.
+    #[error("the content of {0} is damaged")]
+    Damaged(Digest),
     /// The disk is full.
     #[error("there is no room left on the broker's disk: {0}")]
     DiskFull(String),
@@ -117,6 +121,21 @@ pub enum StoreError {
     /// The broker stops.
     #[error("the broker is stopping")]
     Stopped,
+}
+
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        // The source says what the system said.
+        let mut cause: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(inner) = cause {
+            let io = inner.downcast_ref::<io::Error>();
+            if io.is_some_and(|io| io.kind() == io::ErrorKind::StorageFull) {
+                return Self::DiskFull(inner.to_string());
+            }
+            cause = inner.source();
+        }
+        Self::Io(io::Error::other(error))
+    }
 }
 
 impl From<&rusqlite::Error> for StoreError {
@@ -158,12 +177,24 @@ impl Store {
     /// # Errors
     /// If the folder can't be used.
     pub async fn open(settings: StoreSettings) -> Result<Self, OpenError> {
+        let folder = settings.folder.clone();
         let open = move || {
-            let ephemeral = settings.folder.is_none();
             // The database first: it takes the folder for this broker alone.
-            let database = sql::Database::open(settings.folder.as_deref())?;
-            let blobs = blobs::Blobs::open(&settings)?;
-            let (jobs, resumable) = jobs::Jobs::open(database, &blobs, settings.keep)?;
+            let database = sql::Database::open(folder.as_deref())?;
+            if let Some(folder) = &folder {
+                load::take_over(&database, folder)?;
+            }
+            let objects = objects::Objects::open(folder.as_deref())?;
+            Ok::<_, OpenError>((database, objects))
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        let (database, objects) = opened.map_err(io::Error::other)??;
+        let index = load::index(&database, &objects).await?;
+        let resume = move || {
+            let ephemeral = settings.folder.is_none();
+            let (shared, writer) = writer::start(database, settings.keep.bytes)?;
+            let blobs = blobs::Blobs::new(&settings, index, objects, writer.clone());
+            let (jobs, resumable) = jobs::Jobs::open(shared, writer, &blobs, settings.keep)?;
             Ok(Self {
                 blobs: Arc::new(blobs),
                 jobs: Arc::new(jobs),
@@ -171,7 +202,7 @@ impl Store {
                 ephemeral,
             })
         };
-        tokio::task::spawn_blocking(open)
+        tokio::task::spawn_blocking(resume)
             .await
             .map_err(io::Error::other)?
     }
@@ -206,7 +237,11 @@ impl Store {
     /// # Errors
     /// If its idempotency key is another job's, or it can't be written.
     pub async fn insert_job(&self, id: JobId, new: &NewJob) -> Result<(), StoreError> {
-        let pin = self.blobs.pin(new.blobs());
+        let blobs = new.blobs();
+        let pin = self.blobs.pin(blobs.clone());
+        for digest in blobs {
+            self.blobs.make_durable(digest).await?;
+        }
         let spec = spec::encode(new).map_err(|error| StoreError::Database(error.to_string()))?;
         self.jobs.insert(JobRecord::of(id, new), spec, pin).await
     }

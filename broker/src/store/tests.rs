@@ -1,3 +1,4 @@
+mod blobs;
 mod cleaning;
 mod durable;
 
@@ -173,59 +174,13 @@ async fn only_what_nobody_needs_makes_room() {
 }
 
 #[tokio::test]
-async fn a_folder_remembers_blobs_and_names() {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = StoreSettings {
-        folder: Some(folder.path().to_owned()),
-        ..StoreSettings::default()
-    };
-    let store = Store::open(settings.clone()).await.unwrap();
-    let mut upload = store.blobs().upload().await.unwrap();
-    upload.write(b"in ").await.unwrap();
-    upload.write(b"pieces").await.unwrap();
-    let uploaded = upload.finish().await.unwrap();
-    assert_eq!(uploaded.head, b"in pieces");
-    assert_eq!(uploaded.bytes().await.unwrap(), "in pieces");
-    let put = store
-        .blobs()
-        .keep(uploaded, BlobKind::Data, None)
-        .await
-        .unwrap();
-    store.blobs().name("n", put.meta.digest).await.unwrap();
-    let meta_before = put.meta.clone();
-    let dropped = store.blobs().upload().await.unwrap();
-    drop(dropped);
-    assert_eq!(
-        std::fs::read_dir(folder.path().join("tmp"))
-            .unwrap()
-            .count(),
-        0
-    );
-
-    drop((put, store));
-    let again = Store::open(settings).await.unwrap();
-    let (meta, pin) = again.blobs().resolve("n").await.unwrap();
-    assert_eq!(meta, meta_before);
-    assert_eq!(meta.digest, Digest::of(b"in pieces"));
-    assert_eq!(again.blob(meta.digest).await.unwrap(), "in pieces");
-    drop(pin);
-    again.blobs().delete_name("n").await.unwrap();
-    assert_eq!(
-        std::fs::read_dir(folder.path().join("blobs"))
-            .unwrap()
-            .count(),
-        0
-    );
-}
-
-#[tokio::test]
 async fn uploads_are_limited() {
     let settings = StoreSettings {
         blob_bytes_max: 4,
         ..StoreSettings::default()
     };
     let store = Store::open(settings).await.unwrap();
-    let mut upload = store.blobs().upload().await.unwrap();
+    let mut upload = store.blobs().upload();
     upload.write(b"four").await.unwrap();
     let error = upload.write(b"!").await.unwrap_err();
     assert!(matches!(error, StoreError::BlobTooLarge { limit: 4 }));

@@ -2,16 +2,20 @@
 //! memory than must be.
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::AsyncWriteExt as _;
 use wasipool_shared::digest::{Digest, Hasher};
 
 use super::StoreError;
-use super::folder::Temporary;
+use super::objects::{Objects, Temporary, Writing};
 use crate::module::GUESS_BYTES;
+
+/// Bytes that are gathered before an object is started: most blobs are smaller
+/// than that, and are written at once.
+const GATHERED: usize = 1024 * 1024;
 
 /// A blob in the making.
 #[derive(Debug)]
 pub struct Upload {
+    objects: Objects,
     hasher: Hasher,
     size: u64,
     limit: u64,
@@ -22,10 +26,7 @@ pub struct Upload {
 #[derive(Debug)]
 enum Sink {
     Memory(BytesMut),
-    File {
-        file: tokio::fs::File,
-        temporary: Temporary,
-    },
+    Object(Box<Writing>),
 }
 
 /// A blob that has arrived completely and isn't stored yet.
@@ -44,26 +45,18 @@ pub struct Uploaded {
 #[derive(Debug)]
 pub(super) enum Content {
     Memory(Bytes),
-    File(Temporary),
+    Object(Temporary),
 }
 
 impl Upload {
-    pub(super) fn in_memory(limit: u64) -> Self {
-        Self::new(limit, Sink::Memory(BytesMut::new()))
-    }
-
-    pub(super) async fn in_file(limit: u64, temporary: Temporary) -> Result<Self, StoreError> {
-        let file = tokio::fs::File::create_new(&temporary.0).await?;
-        Ok(Self::new(limit, Sink::File { file, temporary }))
-    }
-
-    fn new(limit: u64, sink: Sink) -> Self {
+    pub(super) fn new(limit: u64, objects: Objects) -> Self {
         Self {
+            objects,
             hasher: Hasher::default(),
             size: 0,
             limit,
             head: Vec::new(),
-            sink,
+            sink: Sink::Memory(BytesMut::new()),
         }
     }
 
@@ -80,8 +73,16 @@ impl Upload {
         let head = GUESS_BYTES.saturating_sub(self.head.len()).min(piece.len());
         self.head.extend_from_slice(&piece[..head]);
         match &mut self.sink {
-            Sink::Memory(bytes) => bytes.extend_from_slice(piece),
-            Sink::File { file, .. } => file.write_all(piece).await?,
+            Sink::Memory(bytes) if bytes.len() + piece.len() <= GATHERED => {
+                bytes.extend_from_slice(piece);
+            }
+            Sink::Memory(bytes) => {
+                let mut writing = self.objects.start().await?;
+                writing.write(bytes).await?;
+                writing.write(piece).await?;
+                self.sink = Sink::Object(Box::new(writing));
+            }
+            Sink::Object(writing) => writing.write(piece).await?,
         }
         Ok(())
     }
@@ -93,14 +94,7 @@ impl Upload {
     pub async fn finish(self) -> Result<Uploaded, StoreError> {
         let content = match self.sink {
             Sink::Memory(bytes) => Content::Memory(bytes.freeze()),
-            Sink::File {
-                mut file,
-                temporary,
-            } => {
-                file.flush().await?;
-                file.sync_all().await?;
-                Content::File(temporary)
-            }
+            Sink::Object(writing) => Content::Object(writing.finish().await?),
         };
         let Self {
             hasher, size, head, ..
@@ -122,7 +116,7 @@ impl Uploaded {
     pub async fn bytes(&self) -> Result<Bytes, StoreError> {
         match &self.content {
             Content::Memory(bytes) => Ok(bytes.clone()),
-            Content::File(temporary) => Ok(tokio::fs::read(&temporary.0).await?.into()),
+            Content::Object(temporary) => temporary.bytes().await,
         }
     }
 }

@@ -18,7 +18,6 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use wasipool_shared::ids::JobId;
 
-use super::StoreError;
 use super::inbox::{Answer, Arrived, Inbox, Insert, Request};
 use super::index::Pin;
 use super::job::{Ended, JobRecord};
@@ -27,6 +26,7 @@ use super::sql::Database;
 use super::sql::jobs::{self, Key};
 use super::sql::results;
 use super::task::TaskRecord;
+use super::{OpenError, StoreError};
 use crate::clock::system_unix_ms;
 
 /// KiB of results that may wait to be written; who brings more waits.
@@ -87,9 +87,28 @@ impl std::fmt::Debug for Writer {
     }
 }
 
+/// Starts the thread.
+pub(super) fn start(
+    database: Database,
+    bytes_max: u64,
+) -> Result<(Arc<Shared>, Arc<Writer>), OpenError> {
+    let next = database.read(jobs::next_key)?;
+    let bytes = database.read(jobs::bytes)?;
+    let shared = Arc::new(Shared {
+        database,
+        live: RwLock::default(),
+        bytes: AtomicU64::new(bytes),
+        bytes_max,
+        over: Notify::new(),
+        failure: Mutex::default(),
+    });
+    let writer = Writer::start(shared.clone(), next)?;
+    Ok((shared, Arc::new(writer)))
+}
+
 impl Writer {
-    /// Starts the thread; `next` is the key of the next job.
-    pub(super) fn start(shared: Arc<Shared>, next: Key) -> std::io::Result<Self> {
+    /// `next` is the key of the next job.
+    fn start(shared: Arc<Shared>, next: Key) -> std::io::Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let thread = Thread {
             inbox: inbox.clone(),

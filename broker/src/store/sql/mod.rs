@@ -1,8 +1,9 @@
 //! The SQL database: a file in the broker's folder, or in memory.
 //!
 //! - [`schema`]: tables, and how those of older versions become those of today.
-//! - [`jobs`], [`results`], [`forget`]: statements.
+//! - [`jobs`], [`results`], [`forget`], [`blobs`]: statements.
 
+pub(super) mod blobs;
 pub(super) mod forget;
 pub(super) mod jobs;
 pub(super) mod results;

@@ -12,7 +12,7 @@ const APPLICATION: u32 = 0x7761_7369;
 /// What brings data from each version to the next; the first makes the tables.
 /// What stands here is never changed, only added to: data of each version
 /// exists somewhere.
-pub(super) const MIGRATIONS: &[&str] = &[V1];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// Numbers of 64 bits without a sign are kept as those with the same bits.
 ///
@@ -69,6 +69,20 @@ CREATE TABLE outputs (
 
 -- Jobs of which some results are still to be removed.
 CREATE TABLE forgotten (key INTEGER PRIMARY KEY) STRICT;
+";
+
+/// Blobs and their names; their content is beside the database.
+const V2: &str = "
+CREATE TABLE blobs (
+    digest BLOB PRIMARY KEY,
+    -- JSON: what is known of it.
+    meta TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE names (
+    name TEXT PRIMARY KEY,
+    digest BLOB NOT NULL,
+    created_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Refuses a file that isn't a database of this program.
