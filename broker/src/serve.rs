@@ -118,6 +118,7 @@ pub async fn serve(
         store,
         transport: announce.clone(),
         tickets,
+        door: transport.door(),
         metrics: rendered,
         limits: Limits::from(&config),
         auth: Auth::load(&config, origins)?,

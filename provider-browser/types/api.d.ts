@@ -41,6 +41,11 @@ export type Digest = string;
 export type ProviderKind = "native" | "browser";
 
 /**
+ * What carries a session.
+ */
+export type TransportKind = "webtransport" | "websocket";
+
+/**
  * Why a request was refused (RFC 9457). Some have further members.
  */
 export type Problem = {
@@ -535,6 +540,10 @@ name: string,
  * Where it runs.
  */
 kind: ProviderKind,
+/**
+ * What carries its session.
+ */
+transport: TransportKind,
 /**
  * Program and version, or the browser's.
  */

@@ -57,6 +57,13 @@ struct Problem {
     detail: Option<String>,
 }
 
+/// What a broker's error document says, if that is one.
+pub(crate) fn detail(body: &[u8]) -> String {
+    let problem: Option<Problem> = serde_json::from_slice(body).ok();
+    let text = problem.and_then(|problem| problem.detail.or(problem.title));
+    text.unwrap_or_default()
+}
+
 impl Broker {
     /// The broker at `url`; the token file is read now.
     ///
@@ -118,9 +125,7 @@ impl Broker {
         let path = response.url().path().to_owned();
         let body = response.bytes().await.with_context(unreachable)?;
         if !status.is_success() {
-            let problem: Option<Problem> = serde_json::from_slice(&body).ok();
-            let text = problem.and_then(|problem| problem.detail.or(problem.title));
-            let text = text.unwrap_or_default();
+            let text = detail(&body);
             if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) {
                 return Err(Denied(text).into());
             }

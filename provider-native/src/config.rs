@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use wasipool_shared::limits::{NAME_BYTES_MAX, SLOTS_MAX};
+use wasipool_shared::transport::Wish;
 
 /// Offers this machine's cores to a wasipool broker, and runs the WASI guests
 /// that the broker sends, each in its own sandbox.
@@ -37,6 +38,15 @@ pub struct Config {
     /// A file with the token that lets providers in, if the broker asks for one.
     #[arg(long, env = "WASIPOOL_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// How to connect: by webtransport, by websocket (where UDP is blocked), or auto:
+    /// the first, and where that doesn't come about within 3 s, the second.
+    #[arg(
+        long,
+        env = "WASIPOOL_PROVIDER_TRANSPORT",
+        default_value = "auto",
+        value_name = "KIND"
+    )]
+    pub transport: Wish,
     /// End when the session ends, instead of connecting again.
     #[arg(long, env = "WASIPOOL_ONCE")]
     pub once: bool,
@@ -106,6 +116,8 @@ fn size(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
+    use wasipool_shared::transport::TransportKind;
+
     use super::*;
 
     #[test]
@@ -140,11 +152,15 @@ mod tests {
         Config::command().debug_assert();
         let config = Config::parse_from(["wasipool-provider", "--slots", "3", "--memory", "1GiB"]);
         assert_eq!((config.slots, config.memory), (Some(3), Some(1 << 30)));
+        assert_eq!(config.transport, Wish::Auto);
+        let config = Config::parse_from(["wasipool-provider", "--transport", "websocket"]);
+        assert_eq!(config.transport, Wish::Only(TransportKind::WebSocket));
         for wrong in [
             ["--slots", "0"],
             ["--slots", "1025"],
             ["--name", ""],
             ["--memory", "x"],
+            ["--transport", "tcp"],
         ] {
             let args = std::iter::once("wasipool-provider").chain(wrong);
             assert!(Config::try_parse_from(args).is_err(), "{wrong:?}");

@@ -10,6 +10,7 @@
 //! - [`archive`]: files for a guest from zip and tar archives.
 //! - [`artifact`]: which of a guest's files are brought back.
 //! - [`deterministic`]: randomness and clocks from a seed.
+//! - [`transport`]: what carries a session, and which of it is tried.
 //! - [`wire`]: messages, frames, bulk streams, versions.
 //! - [`mux`]: control stream and bulk streams over one WebSocket.
 //! - [`session`]: the provider's side of a session as a state machine.
@@ -30,4 +31,5 @@ pub mod lru;
 pub mod mux;
 pub mod session;
 pub mod task;
+pub mod transport;
 pub mod wire;

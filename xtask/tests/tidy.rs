@@ -153,6 +153,7 @@ fn libraries_stay_behind_their_doors() {
             &["wtransport::"],
             &["broker/src/transport", "provider-native/src/connection"],
         ),
+        (&["tungstenite::"], &["provider-native/src/connection"]),
         (
             &["wasmtime::", "wasmtime_wasi::"],
             &["provider-native/src/engine", "provider-native/src/sandbox"],

@@ -49,6 +49,8 @@ pub struct Joined {
     pub name: String,
     /// Where it runs.
     pub kind: wasipool_shared::capacity::ProviderKind,
+    /// What carries its session.
+    pub transport: wasipool_shared::transport::TransportKind,
     /// Program and version, or the browser's.
     pub agent: String,
     /// What it offers.

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use wasipool_shared::capacity::ProviderKind;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
+use wasipool_shared::transport::TransportKind;
 
 use super::handle::Finished;
 use super::new_job::NewJob;
@@ -33,10 +34,22 @@ pub(super) struct LiveJob {
 pub(super) struct LiveProvider {
     pub(super) label: Arc<Label>,
     pub(super) agent: String,
+    pub(super) transport: TransportKind,
     pub(super) outbox: Arc<Outbox>,
     pub(super) joined_unix_ms: u64,
     /// Modules that it was given work of, the last ones.
     pub(super) modules: Vec<Digest>,
+}
+
+impl LiveProvider {
+    /// The metric that counts it.
+    pub(super) fn gauge(&self) -> metrics::Gauge {
+        metrics::gauge!(
+            "wasipool_providers",
+            "kind" => self.label.kind.as_str(),
+            "transport" => self.transport.as_str(),
+        )
+    }
 }
 
 /// What is shown of a provider wherever it did something.

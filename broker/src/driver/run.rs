@@ -163,11 +163,12 @@ impl Driver {
                     self.set_phase(task, TaskPhase::Queued);
                 }
                 self.tell_core(Event::Leave { provider });
-                self.providers.remove(&provider);
+                if let Some(live) = self.providers.remove(&provider) {
+                    live.gauge().decrement(1.0);
+                }
                 if let Some(watch) = &mut self.pool_watch {
                     watch.left(provider);
                 }
-                metrics::gauge!("wasipool_providers").set(self.providers.len() as f64);
             }
             Command::Finished { provider, finished } => self.finished(provider, finished),
             Command::Failed {
@@ -274,15 +275,16 @@ impl Driver {
         let live = LiveProvider {
             label: Arc::new(label),
             agent: joined.agent,
+            transport: joined.transport,
             outbox: joined.outbox,
             joined_unix_ms: self.clock.unix_ms(),
             modules: Vec::new(),
         };
+        live.gauge().increment(1.0);
         self.providers.insert(provider, live);
         if let Some(watch) = &mut self.pool_watch {
             watch.joined(provider);
         }
-        metrics::gauge!("wasipool_providers").set(self.providers.len() as f64);
         self.tell_core(Event::Join {
             provider,
             kind: joined.kind,

@@ -99,6 +99,7 @@ fn provider(seen: &core::ProviderView, live: &LiveProvider, now_ms: u64) -> api:
         id: seen.provider,
         name: live.label.name.clone(),
         kind: seen.kind,
+        transport: live.transport,
         agent: live.agent.clone(),
         state: state.to_owned(),
         slots: seen.capacity.slots,

@@ -259,6 +259,7 @@ mod tests {
             id,
             name: String::new(),
             kind: wasipool_shared::capacity::ProviderKind::Native,
+            transport: wasipool_shared::transport::TransportKind::WebSocket,
             agent: String::new(),
             state: if id == FAULTY { "cooled-down" } else { "ready" }.to_owned(),
             slots: 1,

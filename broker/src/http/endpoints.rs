@@ -8,8 +8,9 @@ use axum::routing::{get, post};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wasipool_shared::wire::PATH;
 
-use super::{App, archive, auth, blobs, compat, events, jobs, openapi, pool, results, run, tasks};
+use super::{App, archive, auth, blobs, compat, events, jobs, openapi, pool, results, run, socket, tasks};
 
 /// What a submit token opens.
 fn submit() -> OpenApiRouter<App> {
@@ -77,6 +78,8 @@ pub(super) fn guarded(app: &App) -> Router<App> {
         Router::from(any()).route_layer(middleware::from_fn_with_state(app.clone(), auth::any));
     Router::from(open())
         .route("/docs.css", get(openapi::style))
+        // For providers, not for clients: docs/PROTOCOL.md describes it.
+        .route(PATH, get(socket::upgrade))
         .merge(submit)
         .merge(provide)
         .merge(any)

@@ -6,6 +6,7 @@
 //! - `download`, [`archive`]: bytes and files as they leave.
 //! - [`blobs`], [`run`], [`jobs`], [`tasks`], [`results`], [`events`], [`pool`]:
 //!   endpoints.
+//! - `socket`: providers that come by WebSocket.
 //! - `compat`: what clients of the earlier system call.
 //! - [`openapi`]: the description of all endpoints, made from them.
 //! - `endpoints`: which there are, and who may use them.
@@ -29,6 +30,7 @@ pub mod problem;
 pub mod range;
 pub mod results;
 pub mod run;
+mod socket;
 pub mod tasks;
 
 use std::future::Future;
@@ -58,7 +60,7 @@ use crate::driver::Handle;
 use crate::events::Hub;
 use crate::store::Store;
 use crate::task_request::Archives;
-use crate::transport::{Announce, Tickets};
+use crate::transport::{Announce, Door, Tickets};
 
 /// What the endpoints work with.
 #[derive(Clone, Debug)]
@@ -73,6 +75,8 @@ pub struct AppState {
     pub transport: Announce,
     /// Lets them in.
     pub tickets: Tickets,
+    /// Where they come in by WebSocket.
+    pub door: Door,
     /// All metrics.
     pub metrics: PrometheusHandle,
     /// What requests may be at most.

@@ -1,10 +1,11 @@
-//! Unidirectional streams of one session, both ways.
+//! Bulk streams of one session, both ways.
 
 use bytes::Bytes;
 use wasipool_shared::task::BlobRef;
 use wasipool_shared::wire::WireError;
 use wasipool_shared::wire::bulk::{BulkHeader, LENGTH_BYTES};
-use wtransport::{Connection, RecvStream};
+
+use super::carrier::{Carrier, Receiver};
 
 /// What goes wrong on a bulk stream.
 #[derive(Debug, thiserror::Error)]
@@ -20,10 +21,6 @@ pub enum BulkError {
     Broken(String),
 }
 
-fn broken(error: impl core::fmt::Display) -> BulkError {
-    BulkError::Broken(error.to_string())
-}
-
 /// Bytes that are made room for before any have come.
 const FIRST_CHUNK_BYTES: usize = 64 * 1024;
 
@@ -36,11 +33,11 @@ fn room(filled: usize, size: usize) -> usize {
 ///
 /// # Errors
 /// If it breaks or isn't what the protocol says.
-pub async fn receive(mut stream: RecvStream) -> Result<(BulkHeader, Bytes), BulkError> {
+pub(super) async fn receive(mut stream: Receiver) -> Result<(BulkHeader, Bytes), BulkError> {
     let mut length = [0; LENGTH_BYTES];
-    stream.read_exact(&mut length).await.map_err(broken)?;
+    fill(&mut stream, &mut length).await?;
     let mut content = vec![0; BulkHeader::decode_length(length)?];
-    stream.read_exact(&mut content).await.map_err(broken)?;
+    fill(&mut stream, &mut content).await?;
     let header = BulkHeader::decode(&content)?;
     if matches!(header, BulkHeader::Blob(_)) {
         return Err(BulkError::Unexpected);
@@ -54,15 +51,22 @@ pub async fn receive(mut stream: RecvStream) -> Result<(BulkHeader, Bytes), Bulk
             break;
         }
         body.resize(room(filled, size), 0);
-        let read = stream.read(&mut body[filled..]).await.map_err(broken)?;
-        let Some(read) = read else {
+        let read = stream.read(&mut body[filled..]).await;
+        let Some(read) = read.map_err(BulkError::Broken)? else {
             return Err(WireError::Cut.into());
         };
         body.truncate(filled + read);
     }
-    match stream.read(&mut [0]).await.map_err(broken)? {
+    match stream.read(&mut [0]).await.map_err(BulkError::Broken)? {
         None | Some(0) => Ok((header, body.into())),
         Some(more) => Err(WireError::Trailing(more).into()),
+    }
+}
+
+async fn fill(stream: &mut Receiver, into: &mut [u8]) -> Result<(), BulkError> {
+    match stream.fill(into).await.map_err(BulkError::Broken)? {
+        true => Ok(()),
+        false => Err(WireError::Cut.into()),
     }
 }
 
@@ -70,37 +74,36 @@ pub async fn receive(mut stream: RecvStream) -> Result<(BulkHeader, Bytes), Bulk
 ///
 /// # Errors
 /// If the connection breaks.
-pub async fn send_message(connection: &Connection, encoded: Vec<u8>) -> Result<(), BulkError> {
+pub(super) async fn send_message(carrier: &Carrier, encoded: Vec<u8>) -> Result<(), BulkError> {
     let header = BulkHeader::Message {
         size: encoded.len() as u64,
     };
-    send(connection, header, &encoded).await
+    send(carrier, header, encoded.into()).await
 }
 
 /// Sends a blob.
 ///
 /// # Errors
 /// If the connection breaks.
-pub async fn send_blob(
-    connection: &Connection,
+pub(super) async fn send_blob(
+    carrier: &Carrier,
     blob: BlobRef,
-    bytes: &[u8],
+    bytes: Bytes,
 ) -> Result<(), BulkError> {
-    send(connection, BulkHeader::Blob(blob), bytes).await?;
+    send(carrier, BulkHeader::Blob(blob), bytes).await?;
     metrics::counter!("wasipool_blob_bytes_sent_total").increment(blob.size);
     Ok(())
 }
 
-async fn send(connection: &Connection, header: BulkHeader, body: &[u8]) -> Result<(), BulkError> {
-    let mut stream = connection
-        .open_uni()
-        .await
-        .map_err(broken)?
-        .await
-        .map_err(broken)?;
-    stream.write_all(&header.encode()?).await.map_err(broken)?;
-    stream.write_all(body).await.map_err(broken)?;
-    stream.finish().await.map_err(broken)
+async fn send(carrier: &Carrier, header: BulkHeader, body: Bytes) -> Result<(), BulkError> {
+    let header = header.encode()?;
+    let sent = async {
+        let mut stream = carrier.open_bulk().await?;
+        stream.write(header.into()).await?;
+        stream.write(body).await?;
+        stream.finish().await
+    };
+    sent.await.map_err(BulkError::Broken)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use wasipool_shared::limits::BULK_STREAMS_MAX;
 use wasipool_shared::wire;
@@ -17,7 +17,9 @@ use wtransport::endpoint::IncomingSession;
 use wtransport::endpoint::endpoint_side::Server;
 use wtransport::{Endpoint, Identity, ServerConfig};
 
+use super::carrier::Carrier;
 use super::certificate::{self, Announce, Renewal, Step};
+use super::door::Door;
 use super::session;
 use super::tickets::Tickets;
 use crate::clock::{Clock, random_u128, system_unix_ms};
@@ -64,6 +66,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// A place for one provider more, if there is one.
+    pub(super) fn seat(&self) -> Option<OwnedSemaphorePermit> {
+        self.seats.clone().try_acquire_owned().ok()
+    }
+
     /// Providers of one address are one group, but for this very machine: who
     /// can run several daemons here owns them all anyway.
     pub(super) fn group(&self, address: IpAddr) -> u64 {
@@ -164,6 +171,12 @@ impl Transport {
         self.announce.clone()
     }
 
+    /// The way in for those that come by WebSocket.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        Door(self.shared.clone())
+    }
+
     /// Where it listens.
     ///
     /// # Errors
@@ -187,7 +200,7 @@ impl Transport {
     pub(super) async fn accept(&self) {
         loop {
             let incoming = self.endpoint.accept().await;
-            let Ok(seat) = self.shared.seats.clone().try_acquire_owned() else {
+            let Some(seat) = self.shared.seat() else {
                 tracing::warn!(
                     limit = self.shared.settings.providers_max,
                     "no more providers"
@@ -309,7 +322,7 @@ async fn admit(shared: Arc<Shared>, incoming: IncomingSession) {
         return request.forbidden().await;
     }
     match request.accept().await {
-        Ok(connection) => session::run(shared, connection).await,
+        Ok(connection) => session::run(shared, Carrier::Quic(connection)).await,
         Err(error) => tracing::debug!(%remote, %error, "the session broke at once"),
     }
 }

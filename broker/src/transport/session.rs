@@ -1,8 +1,14 @@
-//! One provider's session, from its hello to its end.
+//! One provider's session, from its hello to its end, whatever carries it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::assemble::Assembler;
+use super::bulk;
+use super::carrier::{Carrier, Ending, Receiver, Sender};
+use super::endpoint::Shared;
+use super::outbox::Outbox;
+use crate::driver::handle::Joined;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
@@ -19,57 +25,47 @@ use wasipool_shared::wire::message::{
     Hello, HelloReply, Refuse, RefuseCode, ToBroker, ToProvider, Welcome,
 };
 use wasipool_shared::wire::version::VersionRange;
-use wtransport::{Connection, RecvStream, SendStream};
-
-use super::assemble::Assembler;
-use super::bulk;
-use super::endpoint::Shared;
-use super::outbox::Outbox;
-use crate::driver::handle::Joined;
-
-/// Bytes that are taken from the control stream at a time.
-const READ_BYTES: usize = 64 * 1024;
 
 /// Runs a session that was just accepted, until it ends.
-pub(super) async fn run(shared: Arc<Shared>, connection: Connection) {
+pub(super) async fn run(shared: Arc<Shared>, carrier: Carrier) {
     let first = Duration::from_millis(FIRST_MESSAGE_MS);
-    let remote = connection.remote_address();
-    let (hello, mut send, control) = match timeout(first, greet(&connection)).await {
+    let remote = carrier.remote();
+    let (hello, mut send, control) = match timeout(first, greet(&carrier)).await {
         Ok(Ok(greeting)) => greeting,
         Ok(Err(reason)) => {
             tracing::debug!(%remote, reason, "no hello");
-            return connection.close(1u32.into(), reason.as_bytes());
+            return carrier.close(Ending::NoHello, &reason);
         }
         Err(_) => {
             tracing::debug!(%remote, "no hello in time");
-            return connection.close(1u32.into(), b"no hello in time");
+            return carrier.close(Ending::NoHello, "no hello in time");
         }
     };
     let welcome = match admit(&shared, &hello) {
         Ok(welcome) => welcome,
         Err(refuse) => {
             tracing::info!(%remote, name = hello.name, code = ?refuse.code, text = refuse.text, "refused");
-            return refuse_and_close(&connection, send, refuse).await;
+            return refuse_and_close(&carrier, send, refuse).await;
         }
     };
     let provider = welcome.provider;
-    tracing::info!(%remote, %provider, name = hello.name, kind = hello.kind.as_str(),
+    tracing::info!(%remote, %provider, name = hello.name, kind = hello.kind.as_str(), transport = carrier.kind().as_str(),
         slots = hello.capacity.slots, speed = hello.capacity.speed, "joined");
     let reply = first_frame(&HelloReply::Welcome(welcome));
-    let reason = match send.write_all(&reply).await {
-        Ok(()) => serve(&shared, &connection, provider, hello, send, control).await,
-        Err(error) => error.to_string(),
+    let reason = match send.write(reply).await {
+        Ok(()) => serve(&shared, &carrier, provider, hello, send, control).await,
+        Err(error) => error,
     };
     tracing::info!(%provider, reason, "left");
     shared.driver.leave(provider, reason.clone()).await;
-    connection.close(0u32.into(), reason.as_bytes());
+    carrier.close(Ending::Over, &reason);
 }
 
-type Greeting = (Hello, SendStream, Control);
+type Greeting = (Hello, Sender, Control);
 
 /// The control stream's receiving half with what has been read of it.
 struct Control {
-    stream: RecvStream,
+    stream: Receiver,
     frames: FrameReader,
 }
 
@@ -84,25 +80,19 @@ impl Control {
             {
                 return Ok(Some(frame));
             }
-            // In chunks as QUIC has them: an idle session keeps no buffer.
-            let stream = self.stream.quic_stream_mut();
-            match stream.read_chunk(READ_BYTES, true).await {
-                Ok(Some(chunk)) => self.frames.feed(&chunk.bytes),
-                Ok(None) => {
+            match self.stream.chunk().await? {
+                Some(chunk) => self.frames.feed(&chunk),
+                None => {
                     self.frames.finish().map_err(|error| error.to_string())?;
                     return Ok(None);
                 }
-                Err(error) => return Err(error.to_string()),
             }
         }
     }
 }
 
-async fn greet(connection: &Connection) -> Result<Greeting, String> {
-    let (send, stream) = connection
-        .accept_bi()
-        .await
-        .map_err(|error| error.to_string())?;
+async fn greet(carrier: &Carrier) -> Result<Greeting, String> {
+    let (send, stream) = carrier.control().await?;
     let mut control = Control {
         stream,
         frames: FrameReader::default(),
@@ -119,7 +109,7 @@ async fn greet(connection: &Connection) -> Result<Greeting, String> {
             let range = postcard_range(&frame).ok_or_else(|| error.to_string())?;
             let refuse = wrong_version(range)
                 .unwrap_or_else(|| invalid(format!("the hello does not decode: {error}")));
-            refuse_and_close(connection, send, refuse).await;
+            refuse_and_close(carrier, send, refuse).await;
             return Err(error.to_string());
         }
     };
@@ -205,19 +195,19 @@ fn first_frame(reply: &HelloReply) -> Bytes {
 /// How long a provider that is sent away may take to read why.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-async fn refuse_and_close(connection: &Connection, mut send: SendStream, refuse: Refuse) {
+async fn refuse_and_close(carrier: &Carrier, mut send: Sender, refuse: Refuse) {
     let reply = first_frame(&HelloReply::Refuse(refuse));
-    if send.write_all(&reply).await.is_ok() && send.finish().await.is_ok() {
+    if send.write(reply).await.is_ok() && send.finish().await.is_ok() {
         // The provider closes when it has read it; it is not waited for long.
-        let _ = timeout(GOODBYE, connection.closed()).await;
+        let _ = timeout(GOODBYE, carrier.closed()).await;
     }
-    connection.close(2u32.into(), b"refused");
+    carrier.close(Ending::Refused, "refused");
 }
 
 /// What the parts of a session have in common.
 struct Session {
     shared: Arc<Shared>,
-    connection: Connection,
+    carrier: Carrier,
     provider: ProviderId,
     outbox: Arc<Outbox>,
     assembler: Mutex<Assembler>,
@@ -227,16 +217,16 @@ struct Session {
 /// Serves a provider that is in; says why it left.
 async fn serve(
     shared: &Arc<Shared>,
-    connection: &Connection,
+    carrier: &Carrier,
     provider: ProviderId,
     hello: Hello,
-    send: SendStream,
+    send: Sender,
     control: Control,
 ) -> String {
     let outbox = Arc::new(Outbox::default());
     let session = Arc::new(Session {
         shared: shared.clone(),
-        connection: connection.clone(),
+        carrier: carrier.clone(),
         provider,
         outbox: outbox.clone(),
         assembler: Mutex::default(),
@@ -248,9 +238,10 @@ async fn serve(
             provider,
             name: hello.name,
             kind: hello.kind,
+            transport: carrier.kind(),
             agent: hello.agent,
             capacity: hello.capacity,
-            group: shared.group(connection.remote_address().ip()),
+            group: shared.group(carrier.remote()),
             outbox,
         })
         .await;
@@ -261,7 +252,7 @@ async fn serve(
         reason = write(&session, send) => reason,
         () = serve_blobs(&session, wanted) => "the blob queue ended".into(),
         () = shared.stopping.cancelled() => "the broker stops".into(),
-        error = connection.closed() => error.to_string(),
+        reason = carrier.closed() => reason,
     }
 }
 
@@ -320,10 +311,9 @@ async fn on_message(
         }
         ToBroker::Ping(number) => {
             session.outbox.push(&ToProvider::Pong(number));
-            let micros = session.connection.rtt().as_micros();
-            driver
-                .round_trip(provider, u32::try_from(micros).unwrap_or(u32::MAX))
-                .await;
+            if let Some(micros) = session.carrier.round_trip_us() {
+                driver.round_trip(provider, micros).await;
+            }
         }
         ToBroker::Draining => driver.drain(provider).await,
         ToBroker::Bye => return Err("said goodbye".into()),
@@ -335,16 +325,16 @@ async fn read_bulk(session: &Arc<Session>) -> String {
     let (failed, mut failure) = mpsc::channel::<String>(1);
     loop {
         let stream = tokio::select! {
-            stream = session.connection.accept_uni() => stream,
+            stream = session.carrier.accept_bulk() => stream,
             Some(reason) = failure.recv() => return reason,
         };
         let stream = match stream {
             Ok(stream) => stream,
-            Err(error) => return error.to_string(),
+            Err(error) => return error,
         };
         let session = session.clone();
         let failed = failed.clone();
-        // QUIC's limit on streams bounds how many of these there are.
+        // The transport's limit on streams bounds how many of these there are.
         tokio::spawn(async move {
             if let Err(reason) = on_stream(&session, stream).await {
                 let _ = failed.try_send(reason);
@@ -353,7 +343,7 @@ async fn read_bulk(session: &Arc<Session>) -> String {
     }
 }
 
-async fn on_stream(session: &Session, stream: RecvStream) -> Result<(), String> {
+async fn on_stream(session: &Session, stream: Receiver) -> Result<(), String> {
     let (header, body) = bulk::receive(stream)
         .await
         .map_err(|error| error.to_string())?;
@@ -377,13 +367,13 @@ async fn on_stream(session: &Session, stream: RecvStream) -> Result<(), String> 
     Ok(())
 }
 
-async fn write(session: &Arc<Session>, mut send: SendStream) -> String {
+async fn write(session: &Arc<Session>, mut send: Sender) -> String {
     loop {
         let batch = session.outbox.take().await;
         if !batch.frames.is_empty()
-            && let Err(error) = send.write_all(&batch.frames).await
+            && let Err(error) = send.write(batch.frames).await
         {
-            return error.to_string();
+            return error;
         }
         for encoded in batch.large {
             let session = session.clone();
@@ -391,12 +381,14 @@ async fn write(session: &Arc<Session>, mut send: SendStream) -> String {
                 let Ok(_permit) = session.sending.acquire().await else {
                     return;
                 };
-                if let Err(error) = bulk::send_message(&session.connection, encoded).await {
+                if let Err(error) = bulk::send_message(&session.carrier, encoded).await {
                     tracing::debug!(provider = %session.provider, %error, "a large message was not sent");
                 }
             });
         }
         if batch.closed {
+            // It should hear why.
+            let _ = timeout(GOODBYE, send.finish()).await;
             return "sent away".into();
         }
     }
@@ -417,7 +409,7 @@ async fn serve_blobs(session: &Arc<Session>, mut wanted: mpsc::Receiver<Digest>)
                 digest,
                 size: bytes.len() as u64,
             };
-            if let Err(error) = bulk::send_blob(&session.connection, blob, &bytes).await {
+            if let Err(error) = bulk::send_blob(&session.carrier, blob, bytes).await {
                 tracing::debug!(provider = %session.provider, %digest, %error, "a blob was not sent");
             }
         });

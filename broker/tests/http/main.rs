@@ -10,3 +10,4 @@ mod errors;
 mod events;
 mod jobs;
 mod pool;
+mod socket;

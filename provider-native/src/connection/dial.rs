@@ -1,4 +1,4 @@
-//! Who to connect to, and how.
+//! WebTransport: who to connect to, and how.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -15,8 +15,6 @@ use wtransport::{ClientConfig, Connection, Endpoint, VarInt};
 
 use crate::broker::{CertificateHash, Transport};
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(10);
 /// How often a silent connection gives a sign of life, below the session's own:
 /// keeps the paths of address translators open.
 const KEEP_ALIVE: Duration = Duration::from_secs(4);
@@ -25,7 +23,10 @@ const SOCKET_BYTES: usize = 4 * 1024 * 1024;
 /// Streams of HTTP/3 itself, besides those of bulk data.
 const HTTP3_STREAMS: u32 = 8;
 
-pub(super) async fn dial(transport: &Transport) -> anyhow::Result<(Endpoint<Client>, Connection)> {
+pub(super) async fn dial(
+    transport: &Transport,
+    patience: Duration,
+) -> anyhow::Result<(Endpoint<Client>, Connection)> {
     let socket = bind(&transport.url).context("no UDP socket")?;
     let builder = ClientConfig::builder().with_bind_socket(socket);
     let hashes = hashes(&transport.certificate_hashes)?;
@@ -38,7 +39,7 @@ pub(super) async fn dial(transport: &Transport) -> anyhow::Result<(Endpoint<Clie
     config.quic_config_mut().transport_config(Arc::new(quic()?));
     let endpoint = Endpoint::client(config).context("no UDP endpoint")?;
     let connecting = endpoint.connect(&transport.url);
-    let connected = timeout(CONNECT, connecting).await;
+    let connected = timeout(patience, connecting).await;
     let connection = connected
         .map_err(anyhow::Error::from)
         .and_then(|connected| connected.map_err(Into::into))

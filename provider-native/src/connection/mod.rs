@@ -1,4 +1,5 @@
-//! The WebTransport connection: the only place that knows it.
+//! The connection to the broker, by WebTransport or WebSocket: the only place
+//! that knows them.
 //!
 //! ```text
 //! frames ─▶ writer ─▶ ┐ control stream ┌ ─▶ reader ─▶ ┐
@@ -6,11 +7,13 @@
 //! ```
 //!
 //! What comes in is handed on through a channel of limited size: if nobody
-//! takes it, QUIC's flow control holds the broker back.
+//! takes it, the transport's flow control holds the broker back.
 
+mod carrier;
 mod dial;
 mod receive;
 mod send;
+mod socket;
 
 use std::time::Duration;
 
@@ -18,13 +21,16 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{self, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
+use wasipool_shared::mux::Mux;
 use wasipool_shared::task::BlobRef;
+use wasipool_shared::transport::TransportKind;
 use wasipool_shared::wire::bulk::BulkHeader;
 use wasipool_shared::wire::message::ToProvider;
 use wtransport::endpoint::endpoint_side::Client;
 use wtransport::{Endpoint, VarInt};
 
 use crate::broker::Transport;
+use carrier::Carrier;
 
 /// Events that wait to be taken.
 const EVENTS_MAX: usize = 256;
@@ -48,10 +54,38 @@ pub enum Event {
     Closed(String),
 }
 
+/// What is to be closed at the end.
+enum Line {
+    Quic(Endpoint<Client>, wtransport::Connection),
+    /// The task moves its messages.
+    Socket(Mux, JoinHandle<()>),
+}
+
+impl Line {
+    fn kind(&self) -> TransportKind {
+        match self {
+            Self::Quic(..) => TransportKind::WebTransport,
+            Self::Socket(..) => TransportKind::WebSocket,
+        }
+    }
+
+    async fn close(self) {
+        match self {
+            Self::Quic(endpoint, connection) => {
+                connection.close(VarInt::from_u32(0), b"");
+                _ = timeout(GOODBYE, endpoint.wait_idle()).await;
+            }
+            Self::Socket(mux, carrying) => {
+                mux.close("closed");
+                _ = timeout(GOODBYE, carrying).await;
+            }
+        }
+    }
+}
+
 /// A connection to a broker, with its control stream open.
 pub struct Connection {
-    endpoint: Endpoint<Client>,
-    connection: wtransport::Connection,
+    line: Line,
     frames: UnboundedSender<Bytes>,
     writer: JoinHandle<()>,
     events: mpsc::Receiver<Event>,
@@ -63,39 +97,61 @@ pub struct Connection {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Connection")
-            .field(&self.connection.remote_address())
+            .field(&self.line.kind())
             .finish()
     }
 }
 
 impl Connection {
-    /// Connects to a broker.
+    /// Connects to a broker, within a time.
     ///
     /// # Errors
     /// If there is nobody, or it is not who it should be.
-    pub async fn dial(transport: &Transport) -> anyhow::Result<Self> {
-        let (endpoint, connection) = dial::dial(transport).await?;
-        let (sender, receiver) = connection.open_bi().await?.await?;
+    pub async fn dial(
+        kind: TransportKind,
+        transport: &Transport,
+        broker: &str,
+        patience: Duration,
+    ) -> anyhow::Result<Self> {
+        let (line, carrier) = match kind {
+            TransportKind::WebTransport => {
+                let (endpoint, connection) = dial::dial(transport, patience).await?;
+                let carrier = Carrier::Quic(connection.clone());
+                (Line::Quic(endpoint, connection), carrier)
+            }
+            TransportKind::WebSocket => {
+                let socket = socket::dial(broker, patience).await?;
+                let mux = Mux::default();
+                let carrying = tokio::spawn(socket::carry(mux.clone(), socket));
+                (Line::Socket(mux.clone(), carrying), Carrier::Socket(mux))
+            }
+        };
+        let (sender, receiver) = carrier.control().await?;
         let (event_sender, events) = mpsc::channel(EVENTS_MAX);
         let (frames, frame_receiver) = unbounded_channel();
         let writer = tokio::spawn(send::write_frames(sender, frame_receiver));
         let mut tasks = JoinSet::new();
         tasks.spawn(receive::read_frames(
-            connection.clone(),
+            carrier.clone(),
             receiver,
             event_sender.clone(),
         ));
-        tasks.spawn(receive::accept(connection.clone(), event_sender));
-        let bulk = send::Bulk::new(connection.clone());
+        tasks.spawn(receive::accept(carrier.clone(), event_sender));
+        let bulk = send::Bulk::new(carrier);
         Ok(Self {
-            endpoint,
-            connection,
+            line,
             frames,
             writer,
             events,
             tasks,
             bulk,
         })
+    }
+
+    /// What carries it.
+    #[must_use]
+    pub fn kind(&self) -> TransportKind {
+        self.line.kind()
     }
 
     /// The next thing that came.
@@ -131,8 +187,7 @@ impl Connection {
     /// said, and sees the end at once.
     pub async fn close(self) {
         let Self {
-            endpoint,
-            connection,
+            line,
             frames,
             writer,
             mut tasks,
@@ -142,8 +197,7 @@ impl Connection {
         if timeout(GOODBYE, writer).await.is_err() {
             tracing::debug!("the last messages didn't reach the broker in time");
         }
-        connection.close(VarInt::from_u32(0), b"");
         tasks.abort_all();
-        _ = timeout(GOODBYE, endpoint.wait_idle()).await;
+        line.close().await;
     }
 }

@@ -9,29 +9,25 @@ use wasipool_shared::limits::{BULK_HEADER_BYTES_MAX, FRAME_BYTES_MAX};
 use wasipool_shared::task::BlobRef;
 use wasipool_shared::wire::bulk::{BulkHeader, LENGTH_BYTES};
 use wasipool_shared::wire::frame::{FrameReader, decode_one};
-use wtransport::error::StreamReadError;
-use wtransport::{Connection, RecvStream};
 
 use super::Event;
+use super::carrier::{Carrier, Gone, Receiver};
 
 /// Bytes that are set aside for a blob before any of it has come: more only as
 /// it comes.
 const RESERVED_BYTES: usize = 1024 * 1024;
 
 /// Cuts the control stream into frames.
-pub(super) async fn read_frames(connection: Connection, stream: RecvStream, events: Sender<Event>) {
+pub(super) async fn read_frames(carrier: Carrier, stream: Receiver, events: Sender<Event>) {
     let end = match read_frames_to_end(stream, &events).await {
         Ok(()) => "the broker ended the session".to_owned(),
-        // The connection knows better why it is gone.
-        Err(error) if error.downcast_ref() == Some(&StreamReadError::NotConnected) => {
-            connection.closed().await.to_string()
-        }
+        Err(error) if error.is::<Gone>() => carrier.closed().await,
         Err(error) => format!("{error:#}"),
     };
     _ = events.send(Event::Closed(end)).await;
 }
 
-async fn read_frames_to_end(mut stream: RecvStream, events: &Sender<Event>) -> anyhow::Result<()> {
+async fn read_frames_to_end(mut stream: Receiver, events: &Sender<Event>) -> anyhow::Result<()> {
     let mut reader = FrameReader::default();
     let mut buffer = vec![0; FRAME_BYTES_MAX];
     while let Some(length) = stream.read(&mut buffer).await? {
@@ -46,10 +42,10 @@ async fn read_frames_to_end(mut stream: RecvStream, events: &Sender<Event>) -> a
 }
 
 /// Takes the streams that the broker opens.
-pub(super) async fn accept(connection: Connection, events: Sender<Event>) {
+pub(super) async fn accept(carrier: Carrier, events: Sender<Event>) {
     let mut receiving = JoinSet::new();
     let end = loop {
-        match connection.accept_uni().await {
+        match carrier.accept().await {
             Ok(stream) => {
                 while receiving.try_join_next().is_some() {}
                 let events = events.clone();
@@ -66,12 +62,12 @@ pub(super) async fn accept(connection: Connection, events: Sender<Event>) {
     _ = events.send(Event::Closed(end)).await;
 }
 
-async fn receive(mut stream: RecvStream) -> anyhow::Result<Event> {
+async fn receive(mut stream: Receiver) -> anyhow::Result<Event> {
     let mut length = [0; LENGTH_BYTES];
-    stream.read_exact(&mut length).await?;
+    stream.fill(&mut length).await?;
     let mut header = [0; BULK_HEADER_BYTES_MAX];
     let header = &mut header[..BulkHeader::decode_length(length)?];
-    stream.read_exact(header).await?;
+    stream.fill(header).await?;
     match BulkHeader::decode(header)? {
         BulkHeader::Blob(blob) => Ok(match read_blob(&mut stream, blob).await {
             Ok(bytes) => Event::Blob(blob, bytes),
@@ -85,7 +81,7 @@ async fn receive(mut stream: RecvStream) -> anyhow::Result<Event> {
     }
 }
 
-async fn read_blob(stream: &mut RecvStream, blob: BlobRef) -> anyhow::Result<Bytes> {
+async fn read_blob(stream: &mut Receiver, blob: BlobRef) -> anyhow::Result<Bytes> {
     let mut hasher = Hasher::default();
     let bytes = read_all(stream, blob.size, |piece| hasher.update(piece)).await?;
     ensure!(hasher.finish() == blob.digest, "its digest is another one");
@@ -94,7 +90,7 @@ async fn read_blob(stream: &mut RecvStream, blob: BlobRef) -> anyhow::Result<Byt
 
 /// All of a stream, which must be of that size.
 async fn read_all(
-    stream: &mut RecvStream,
+    stream: &mut Receiver,
     size: u64,
     mut seen: impl FnMut(&[u8]),
 ) -> anyhow::Result<Bytes> {

@@ -9,13 +9,14 @@ mod signals;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use wasipool_shared::backoff::Backoff;
 use wasipool_shared::capacity::Capacity;
 use wasipool_shared::limits::GIB;
 use wasipool_shared::session::CloseReason;
+use wasipool_shared::transport::{ATTEMPT_MS, Choice};
 
 use crate::blobs::Blobs;
 use crate::broker::{Broker, Denied};
@@ -49,6 +50,9 @@ struct Provider {
     executor: Executor,
     blobs: Blobs,
     signals: Signals,
+    choice: Choice,
+    /// The choice's time runs from here.
+    since: Instant,
     /// Sessions so far.
     sessions: u64,
     /// Whether the ready line has been printed.
@@ -102,6 +106,8 @@ impl Provider {
             executor,
             blobs: Blobs::new(Some(&cache)),
             signals,
+            choice: Choice::new(config.transport),
+            since: Instant::now(),
             sessions: 0,
             announced: false,
             config,
@@ -113,7 +119,7 @@ impl Provider {
         let mut backoff = Backoff::new(RETRY_MS.0, RETRY_MS.1);
         loop {
             let connected = tokio::select! {
-                connected = connect(&self.broker) => connected,
+                connected = connect(&self.broker, &mut self.choice, self.since) => connected,
                 () = self.signals.next() => return Ok(()),
             };
             match connected {
@@ -146,9 +152,37 @@ impl Provider {
     }
 }
 
-async fn connect(broker: &Broker) -> anyhow::Result<(Connection, String)> {
+/// How long a connection may take to come about, where there is nothing else to
+/// try.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Connects by what is chosen or, if that doesn't come about, by something else.
+async fn connect(
+    broker: &Broker,
+    choice: &mut Choice,
+    since: Instant,
+) -> anyhow::Result<(Connection, String)> {
+    let now_ms = || u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
     let transport = broker.transport().await?;
     let ticket = broker.ticket().await?;
-    let connection = Connection::dial(&transport).await?;
-    Ok((connection, ticket))
+    let mut kind = choice.first(now_ms());
+    loop {
+        let patience = match choice.has_other(kind) {
+            true => Duration::from_millis(ATTEMPT_MS.into()),
+            false => CONNECT,
+        };
+        match Connection::dial(kind, &transport, broker.url(), patience).await {
+            Ok(connection) => {
+                choice.worked(kind);
+                return Ok((connection, ticket));
+            }
+            Err(error) => match choice.failed(kind, now_ms()) {
+                Some(other) => {
+                    tracing::warn!("{error:#}; is UDP blocked? Trying a {other}");
+                    kind = other;
+                }
+                None => return Err(error),
+            },
+        }
+    }
 }

@@ -298,7 +298,7 @@ impl Running<'_> {
             announced,
             ..
         } = &mut *self.provider;
-        tracing::info!(provider = %welcome.provider, broker = broker.url(), "in the pool");
+        tracing::info!(provider = %welcome.provider, broker = broker.url(), transport = %self.connection.kind(), "in the pool");
         if !std::mem::replace(announced, true) {
             let mut stdout = std::io::stdout().lock();
             let ready = writeln!(

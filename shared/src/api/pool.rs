@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capacity::ProviderKind;
 use crate::ids::ProviderId;
+use crate::transport::TransportKind;
 
 /// A connected provider.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub struct PoolProvider {
     pub name: String,
     /// Where it runs.
     pub kind: ProviderKind,
+    /// What carries its session.
+    pub transport: TransportKind,
     /// Program and version, or the browser's.
     pub agent: String,
     /// `ready`, `paused`, `draining` or `cooled-down`.

@@ -10,6 +10,7 @@ use super::events::TaskRun;
 use crate::capacity::ProviderKind;
 use crate::digest::Digest;
 use crate::ids::{JobId, ProviderId};
+use crate::transport::TransportKind;
 
 fn text(pattern: &str, description: &str) -> ObjectBuilder {
     ObjectBuilder::new()
@@ -46,6 +47,10 @@ schemas! {
         .schema_type(Type::String)
         .enum_values(Some(["native", "browser"]))
         .description(Some("Where a provider runs."));
+    TransportKind, "TransportKind", ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["webtransport", "websocket"]))
+        .description(Some("What carries a session."));
     TaskRun, "TaskRun", ArrayBuilder::new()
         .prefix_items([count(), count(), Object::with_type(Type::String).into()])
         .items(ArrayItems::False)

@@ -5,6 +5,7 @@ use ts_rs::{Config, TS};
 
 use super::events::{JobsEvent, ProvidersEvent, StatsEvent, TaskRun, TasksEvent};
 use super::*;
+use crate::transport::TransportKind;
 
 const KEPT: &str = include_str!("../../../provider-browser/types/api.d.ts");
 const HEAD: &str = "\
@@ -43,6 +44,7 @@ fn declarations() -> String {
         declare::<ProviderId>(config),
         declare::<Digest>(config),
         declare::<ProviderKind>(config),
+        declare::<TransportKind>(config),
         declare::<Problem>(config),
         declare::<Page<()>>(config),
         declare::<Blob>(config),
