@@ -37,7 +37,7 @@ run: ## a broker and a native provider that stay up
 	scripts/run
 
 test: ## everything that must pass; ends with "N passed, N failed"
-	@scripts/ensure-tools build wasm browser node guests test
+	@scripts/ensure-tools build wasm browser firefox node guests test
 	@scripts/test
 
 bench: ## the benchmarks, with tables of ratios; takes a while

@@ -145,6 +145,8 @@ pub struct Provider {
     pub name: String,
     /// `native` or `browser`.
     pub kind: String,
+    /// `webtransport` or `websocket`.
+    pub transport: String,
     /// Tasks that it can run at a time.
     pub slots: u32,
     /// Tasks that run there.

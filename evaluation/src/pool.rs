@@ -17,6 +17,7 @@ const START: Duration = Duration::from_secs(40);
 /// What a pool begins with.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
+    broker: Vec<&'static str>,
     natives: Vec<(&'static str, u32)>,
     tab: Option<u32>,
     durable: bool,
@@ -27,6 +28,20 @@ impl Setup {
     #[must_use]
     pub fn broker() -> Self {
         Self::default()
+    }
+
+    /// Adds arguments of the broker's.
+    #[must_use]
+    pub fn args(mut self, args: &[&'static str]) -> Self {
+        self.broker.extend(args);
+        self
+    }
+
+    /// Lets no packet by UDP come through: providers are told of an address
+    /// where nobody is.
+    #[must_use]
+    pub fn without_udp(self) -> Self {
+        self.args(&["--public-host", "127.0.0.2"])
     }
 
     /// Adds a native provider.
@@ -59,6 +74,7 @@ pub struct Pool {
     http: String,
     transport: String,
     broker: Process,
+    args: Vec<&'static str>,
     natives: Vec<(String, Process)>,
     tab: Option<Process>,
     starts: u32,
@@ -75,14 +91,16 @@ impl Pool {
     pub async fn start(setup: &Setup) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("no folder for temporary files")?;
         let any = ("127.0.0.1:0", "127.0.0.1:0");
+        let args = setup.broker.clone();
         let (broker, http, transport) =
-            start_broker("broker", any, folder.path(), setup.durable).await?;
+            start_broker("broker", any, &args, folder.path(), setup.durable).await?;
         let client = Client::new(&http)?;
         Ok(Self {
             client,
             http,
             transport,
             broker,
+            args,
             natives: Vec::new(),
             tab: None,
             starts: 0,
@@ -220,10 +238,10 @@ impl Pool {
     /// If it doesn't start.
     pub async fn restart_broker(&mut self) -> anyhow::Result<()> {
         self.broker.kill()?;
+        // What is announced may be another address than its own.
         let address = |url: &str| {
-            url.split_once("://")
-                .map_or(url, |(_, rest)| rest)
-                .to_owned()
+            let port = url.rsplit_once(':').map_or("0", |(_, port)| port);
+            format!("127.0.0.1:{port}")
         };
         let (http, transport) = (address(&self.http), address(&self.transport));
         self.starts += 1;
@@ -231,7 +249,7 @@ impl Pool {
         let name = format!("broker-{}", self.starts);
         let addresses = (http.as_str(), transport.as_str());
         let folder = self.folder.path();
-        let (broker, ..) = start_broker(&name, addresses, folder, self.durable).await?;
+        let (broker, ..) = start_broker(&name, addresses, &self.args, folder, self.durable).await?;
         self.broker = broker;
         Ok(())
     }
@@ -241,6 +259,7 @@ impl Pool {
 async fn start_broker(
     name: &str,
     (http, transport): (&str, &str),
+    args: &[&str],
     folder: &Path,
     durable: bool,
 ) -> anyhow::Result<(Process, String, String)> {
@@ -251,8 +270,11 @@ async fn start_broker(
     } else {
         command.arg("--ephemeral");
     }
-    // What dies silently is to be noticed within a test's time.
-    command.args(["--session-idle", "3s", "--run-placement-timeout", "5s"]);
+    command.args(["--run-placement-timeout", "5s"]).args(args);
+    if !args.contains(&"--session-idle") {
+        // What dies silently is to be noticed within a test's time.
+        command.args(["--session-idle", "3s"]);
+    }
     let mut process = Process::start(name, command, folder)?;
     let line = process.line("wasipool-broker ready ", START).await?;
     let (http, transport) = (word(&line, "http")?, word(&line, "transport")?);

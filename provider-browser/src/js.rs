@@ -43,6 +43,11 @@ pub(crate) fn isolated() -> bool {
     ISOLATED.with(|isolated| isolated.unwrap_or(false))
 }
 
+/// Whether this browser has something of that name.
+pub(crate) fn has(name: &str) -> bool {
+    Reflect::has(&js_sys::global(), &name.into()).unwrap_or(false)
+}
+
 /// This worker.
 pub(crate) fn scope() -> DedicatedWorkerGlobalScope {
     js_sys::global().unchecked_into()

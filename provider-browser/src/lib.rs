@@ -14,7 +14,7 @@
 //! # Layout
 //! - `provider`: the worker with the session; [`page`] is what it says to the
 //!   page, [`order`] what it says to the other workers.
-//! - `connection`: WebTransport. `broker`: tickets and where to connect.
+//! - `connection`: WebTransport or WebSocket. `broker`: tickets and where to connect.
 //! - [`guests`]: the workers with guests, seen from the session.
 //! - [`runner`]: what happens in such a worker; the guest's imports are those of
 //!   `wasipool_wasi`.

@@ -3,6 +3,7 @@
 // the volunteer wants, shows what it says. Nothing is started without a click,
 // but for `autostart` in the address.
 import { machine } from './join-machine.js';
+import { lacking } from './join-needs.js';
 import { restore, remember, settings } from './join-settings.js';
 import { buttons, show, showEvery } from './join-view.js';
 import { byId, setText } from './text.js';
@@ -124,18 +125,6 @@ async function renew() {
   const { slots, share } = settings();
   const address = { autostart: '1', slots: String(slots), share: String(share), name: input('name').value };
   location.replace(`/join?${new URLSearchParams(address)}`);
-}
-
-/** Why this browser can't be a provider, if it can't. */
-function lacking() {
-  if (!isSecureContext) {
-    return 'Browsers allow this only on pages that come over https, or from this very machine (http://127.0.0.1 or http://localhost).';
-  }
-  if (typeof WebTransport === 'undefined') {
-    return 'It has no WebTransport. Current versions of Chrome, Chromium, Edge, Firefox and Safari have it.';
-  }
-  if (typeof WebAssembly === 'undefined') return 'It has no WebAssembly, or it is switched off.';
-  return '';
 }
 
 restore(query);

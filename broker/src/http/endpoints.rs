@@ -10,7 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wasipool_shared::wire::PATH;
 
-use super::{App, archive, auth, blobs, compat, events, jobs, openapi, pool, results, run, socket, tasks};
+use super::{
+    App, archive, auth, blobs, compat, events, jobs, openapi, pool, results, run, socket, tasks,
+};
 
 /// What a submit token opens.
 fn submit() -> OpenApiRouter<App> {

@@ -32,7 +32,17 @@ const GUESTS: [&str; 12] = [
 
 #[test]
 fn guests_give_the_same_bytes_on_both_kinds() {
-    with_pool(&Setup::broker().native("native", 2).tab(2), async |pool| {
+    check(Setup::broker(), &cases::all());
+}
+
+#[test]
+fn they_do_by_websocket_too() {
+    let some: Vec<Case> = cases::all().into_iter().step_by(4).collect();
+    check(Setup::broker().without_udp(), &some);
+}
+
+fn check(setup: Setup, cases: &[Case]) {
+    with_pool(&setup.native("native", 2).tab(2), async |pool| {
         let client = &pool.client;
         client.put_guests(&GUESTS).await?;
         for (name, bytes) in archives::all()? {
@@ -43,9 +53,8 @@ fn guests_give_the_same_bytes_on_both_kinds() {
             .await?;
 
         // All at once, so that the table takes the time of its slowest cases.
-        let cases = cases::all();
         let mut submitted = Vec::new();
-        for case in &cases {
+        for case in cases {
             let mut of_kinds = Vec::new();
             for kind in ["native", "browser"] {
                 let mut job = case.job.clone();

@@ -3,14 +3,14 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Promise, Uint8Array};
+use js_sys::Promise;
 use serde::Serialize;
 use wasipool_shared::wire::frame::{FrameWriter, Packed};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{WebTransportBidirectionalStream, WritableStreamDefaultWriter};
+use wasm_bindgen_futures::spawn_local;
 
-use super::{Heard, Tell, streams};
+use super::streams::{Reader, Writer};
+use super::{Heard, Tell};
 use crate::js::message;
 use crate::mailbox::Mailbox;
 
@@ -30,21 +30,15 @@ pub(super) struct Control {
 
 impl Control {
     pub(super) fn start(
-        stream: &WebTransportBidirectionalStream,
+        (mut reader, writer): (Reader, Writer),
         tell: Tell,
         close: Rc<dyn Fn(String)>,
     ) -> Self {
-        let readable = stream.readable();
         let lost = Rc::clone(&close);
         spawn_local(async move {
-            let reader = readable.get_reader().unchecked_into();
             loop {
-                match streams::next(&reader).await {
-                    Ok(Some(chunk)) => {
-                        tell(Heard::Control(
-                            chunk.unchecked_into::<Uint8Array>().to_vec(),
-                        ));
-                    }
+                match reader.next().await {
+                    Ok(Some(chunk)) => tell(Heard::Control(chunk.to_vec())),
                     Ok(None) => return lost("the broker ended the control stream".to_owned()),
                     Err(error) => return lost(message(&error)),
                 }
@@ -52,15 +46,10 @@ impl Control {
         });
         let frames = Rc::new(RefCell::new(FrameWriter::default()));
         let wakes = Mailbox::default();
-        let writer = stream.writable().get_writer();
         let written = (Rc::clone(&frames), wakes.clone());
         spawn_local(async move {
             let (frames, wakes) = written;
-            let result = match writer {
-                Ok(writer) => write(&writer, &frames, &wakes).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = result {
+            if let Err(error) = write(writer, &frames, &wakes).await {
                 close(message(&error));
             }
         });
@@ -97,7 +86,7 @@ impl Control {
 }
 
 async fn write(
-    writer: &WritableStreamDefaultWriter,
+    mut writer: Writer,
     frames: &RefCell<FrameWriter>,
     wakes: &Mailbox<Wake>,
 ) -> Result<(), JsValue> {
@@ -105,10 +94,10 @@ async fn write(
         let wake = wakes.take().await;
         let bytes = frames.borrow_mut().take();
         if !bytes.is_empty() {
-            streams::write(writer, &bytes).await?;
+            writer.write(bytes).await?;
         }
         if let Wake::Finish(resolve) = wake {
-            JsFuture::from(writer.close()).await?;
+            writer.finish().await?;
             drop(resolve.call0(&JsValue::UNDEFINED));
             return Ok(());
         }

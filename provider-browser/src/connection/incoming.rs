@@ -7,10 +7,10 @@ use wasipool_shared::wire::bulk::{BulkHeader, LENGTH_BYTES};
 use wasipool_shared::wire::frame::decode_one;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{ReadableStream, WebTransport};
+use web_sys::ReadableStream;
 
-use super::streams::{self, Bytes};
-use super::{Heard, Tell, Wanted};
+use super::streams::{self, Bytes, Reader};
+use super::{Carrier, Heard, Tell, Wanted};
 use crate::js::message;
 
 #[wasm_bindgen]
@@ -20,22 +20,37 @@ extern "C" {
 }
 
 /// Takes streams until the session is over.
-pub(super) fn start(transport: &WebTransport, wanted: Wanted, tell: Tell) {
-    let streams = transport.incoming_unidirectional_streams();
-    spawn_local(async move {
-        let reader = streams.get_reader().unchecked_into();
-        // An error here is the end of the session, and told as such.
-        while let Ok(Some(stream)) = streams::next(&reader).await {
-            let stream: ReadableStream = stream.unchecked_into();
-            let (wanted, tell) = (wanted.clone(), tell.clone());
+pub(super) fn start(carrier: &Carrier, wanted: Wanted, tell: Tell) {
+    let take = move |stream: Reader| {
+        let (wanted, tell) = (wanted.clone(), tell.clone());
+        spawn_local(async move {
+            let mut bytes = Bytes::new(stream);
+            if receive(&mut bytes, &wanted, &tell).await.is_none() {
+                bytes.cancel();
+            }
+        });
+    };
+    // An error here is the end of the session, and told as such.
+    match carrier {
+        Carrier::Quic(transport) => {
+            let streams = transport.incoming_unidirectional_streams();
             spawn_local(async move {
-                let mut bytes = Bytes::new(&stream);
-                if receive(&mut bytes, &wanted, &tell).await.is_none() {
-                    bytes.cancel();
+                let reader = streams.get_reader().unchecked_into();
+                while let Ok(Some(stream)) = streams::next(&reader).await {
+                    let stream: ReadableStream = stream.unchecked_into();
+                    take(Reader::Stream(stream.get_reader().unchecked_into()));
                 }
             });
         }
-    });
+        Carrier::Socket(socket) => {
+            let mux = socket.mux().clone();
+            spawn_local(async move {
+                while let Ok(stream) = mux.accept().await {
+                    take(Reader::Bulk(stream));
+                }
+            });
+        }
+    }
 }
 
 /// Takes one stream; nothing if it isn't worth reading to its end. A message

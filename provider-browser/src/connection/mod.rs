@@ -1,4 +1,5 @@
-//! One WebTransport session: its control stream and its bulk streams.
+//! One session, by WebTransport or WebSocket: its control stream and its bulk
+//! streams.
 //!
 //! What comes is posted as [`Heard`]; what is to be sent is handed over and
 //! sent in the background. Nothing here knows what a message means, except that
@@ -8,10 +9,12 @@
 //! - `outgoing`: bulk streams to the broker.
 //! - `incoming`: bulk streams from the broker.
 //! - `streams`: reading and writing of one stream.
+//! - `socket`: the WebSocket.
 
 mod control;
 mod incoming;
 mod outgoing;
+mod socket;
 mod streams;
 
 use core::cell::{Cell, RefCell};
@@ -22,6 +25,7 @@ use js_sys::{Array, Promise, Uint8Array};
 use wasipool_shared::api::Transport;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::task::BlobRef;
+use wasipool_shared::transport::TransportKind;
 use wasipool_shared::wire::bulk::BulkHeader;
 use wasipool_shared::wire::message::{Hello, ToBroker, ToProvider};
 use wasm_bindgen::prelude::*;
@@ -33,9 +37,11 @@ use crate::provider::failure::Failure;
 use control::Control;
 pub(crate) use incoming::digest;
 use outgoing::Outgoing;
+use socket::Socket;
+use streams::{Reader, Writer};
 
-/// Time that opening a session may take.
-const OPEN_MS: u32 = 15_000;
+/// Time that opening a session may take, where there is nothing else to try.
+pub(crate) const OPEN_MS: u32 = 15_000;
 /// Time that the last frames may take before the session is closed.
 const FLUSH_MS: u32 = 500;
 
@@ -57,25 +63,37 @@ type Tell = Rc<dyn Fn(Heard)>;
 /// Blobs that may come, with their sizes.
 type Wanted = Rc<RefCell<HashMap<Digest, u64>>>;
 
-/// An open session.
-pub(crate) struct Connection {
-    transport: WebTransport,
-    control: Control,
-    outgoing: Outgoing,
-    wanted: Wanted,
-    open: Rc<Cell<bool>>,
+/// What carries a session; clones are the same.
+#[derive(Clone)]
+enum Carrier {
+    Quic(WebTransport),
+    Socket(Socket),
 }
 
-impl Connection {
-    /// Opens a session; `tell` gets what comes.
-    pub(crate) async fn open(to: &Transport, tell: Tell) -> Result<Self, Failure> {
+impl Carrier {
+    /// Opens it, with its control stream.
+    async fn open(
+        kind: TransportKind,
+        to: &Transport,
+        patience_ms: u32,
+    ) -> Result<(Self, (Reader, Writer)), Failure> {
+        match kind {
+            TransportKind::WebTransport => Self::open_quic(to, patience_ms).await,
+            TransportKind::WebSocket => Self::open_socket(patience_ms).await,
+        }
+    }
+
+    async fn open_quic(
+        to: &Transport,
+        patience_ms: u32,
+    ) -> Result<(Self, (Reader, Writer)), Failure> {
         let passing = |error: JsValue| Failure::Passing(message(&error));
         let options = options(to)?;
         let transport = WebTransport::new_with_options(&to.url, &options)
             .map_err(|error| Failure::Lasting(format!("{}: {}", to.url, message(&error))))?;
         // Whoever waits for `closed` learns of a failure as well; unheard, it
         // would be an error of its own.
-        let opened = in_time(transport.ready().unchecked_into(), OPEN_MS).await;
+        let opened = in_time(transport.ready().unchecked_into(), patience_ms).await;
         if let Err(error) = opened {
             transport.close();
             let text = format!("no session at {}: {}", to.url, message(&error));
@@ -84,6 +102,65 @@ impl Connection {
         let stream = JsFuture::from(transport.create_bidirectional_stream());
         let stream: web_sys::WebTransportBidirectionalStream =
             stream.await.map_err(passing)?.unchecked_into();
+        let reader = Reader::Stream(stream.readable().get_reader().unchecked_into());
+        let writer = Writer::Stream(stream.writable().get_writer().map_err(passing)?);
+        Ok((Self::Quic(transport), (reader, writer)))
+    }
+
+    async fn open_socket(patience_ms: u32) -> Result<(Self, (Reader, Writer)), Failure> {
+        let failed =
+            |error: JsValue| Failure::Passing(format!("no WebSocket: {}", message(&error)));
+        let (socket, opened) = Socket::open().map_err(failed)?;
+        if let Err(error) = in_time(opened, patience_ms).await {
+            socket.close();
+            return Err(failed(error));
+        }
+        socket.start();
+        let mux = socket.mux();
+        let ends = (Reader::Control(mux.clone()), Writer::Control(mux.clone()));
+        Ok((Self::Socket(socket), ends))
+    }
+
+    /// Waits for the end; says why.
+    async fn closed(self) -> String {
+        match self {
+            Self::Quic(transport) => {
+                let closed: Promise = transport.closed().unchecked_into();
+                match JsFuture::from(closed).await {
+                    Ok(_) => "the broker closed the session".to_owned(),
+                    Err(error) => message(&error),
+                }
+            }
+            Self::Socket(socket) => socket.mux().closed().await.to_string(),
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Self::Quic(transport) => transport.close(),
+            Self::Socket(socket) => socket.close(),
+        }
+    }
+}
+
+/// An open session.
+pub(crate) struct Connection {
+    carrier: Carrier,
+    control: Control,
+    outgoing: Outgoing,
+    wanted: Wanted,
+    open: Rc<Cell<bool>>,
+}
+
+impl Connection {
+    /// Opens a session; `tell` gets what comes.
+    pub(crate) async fn open(
+        kind: TransportKind,
+        to: &Transport,
+        patience_ms: u32,
+        tell: Tell,
+    ) -> Result<Self, Failure> {
+        let (carrier, ends) = Carrier::open(kind, to, patience_ms).await?;
         let open = Rc::new(Cell::new(true));
         let close = {
             let open = Rc::clone(&open);
@@ -96,19 +173,15 @@ impl Connection {
             })
         };
         let wanted = Wanted::default();
-        incoming::start(&transport, Rc::clone(&wanted), Rc::clone(&tell));
-        let control = Control::start(&stream, tell, close.clone());
-        let outgoing = Outgoing::new(&transport, Rc::clone(&open), close.clone());
-        let closed: Promise = transport.closed().unchecked_into();
-        spawn_local(async move {
-            let reason = match JsFuture::from(closed).await {
-                Ok(_) => "the broker closed the session".to_owned(),
-                Err(error) => message(&error),
-            };
-            close(reason);
+        incoming::start(&carrier, Rc::clone(&wanted), Rc::clone(&tell));
+        let control = Control::start(ends, tell, close.clone());
+        let outgoing = Outgoing::new(&carrier, Rc::clone(&open), close.clone());
+        spawn_local({
+            let carrier = carrier.clone();
+            async move { close(carrier.closed().await) }
         });
         Ok(Self {
-            transport,
+            carrier,
             control,
             outgoing,
             wanted,
@@ -146,25 +219,25 @@ impl Connection {
     /// Ends the session when what was sent is on its way.
     pub(crate) fn close(self) {
         let Self {
-            transport,
+            carrier,
             control,
             open,
             ..
         } = self;
         if !open.replace(false) {
-            return transport.close();
+            return carrier.close();
         }
         spawn_local(async move {
             let finished = Promise::race(&Array::of2(&control.finish(), &timer(FLUSH_MS)));
             drop(JsFuture::from(finished).await);
-            transport.close();
+            carrier.close();
         });
     }
 
     /// Ends the session at once.
     pub(crate) fn abort(&self) {
         self.open.set(false);
-        self.transport.close();
+        self.carrier.close();
     }
 }
 

@@ -11,7 +11,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{WebTransport, WebTransportSendStream};
 
-use super::streams;
+use super::Carrier;
+use super::streams::Writer;
 use crate::js::{message, sleep};
 
 /// Streams at the same time. Brokers allow more, but a browser doesn't wait
@@ -27,7 +28,7 @@ const REFUSALS_MAX: u32 = 60;
 pub(super) struct Outgoing(Rc<Inner>);
 
 struct Inner {
-    transport: WebTransport,
+    carrier: Carrier,
     queue: RefCell<VecDeque<(BulkHeader, Bytes)>>,
     active: Cell<usize>,
     open: Rc<Cell<bool>>,
@@ -35,13 +36,9 @@ struct Inner {
 }
 
 impl Outgoing {
-    pub(super) fn new(
-        transport: &WebTransport,
-        open: Rc<Cell<bool>>,
-        close: Rc<dyn Fn(String)>,
-    ) -> Self {
+    pub(super) fn new(carrier: &Carrier, open: Rc<Cell<bool>>, close: Rc<dyn Fn(String)>) -> Self {
         Self(Rc::new(Inner {
-            transport: transport.clone(),
+            carrier: carrier.clone(),
             queue: RefCell::default(),
             active: Cell::new(0),
             open,
@@ -64,7 +61,7 @@ impl Inner {
         while self.open.get() {
             let next = self.queue.borrow_mut().pop_front();
             let Some((header, bytes)) = next else { break };
-            if let Err(error) = self.send_one(&header, &bytes).await {
+            if let Err(error) = self.send_one(&header, bytes).await {
                 // A broker that was told of an output waits for it: without it
                 // the session is worth nothing.
                 (self.close)(format!("a bulk stream failed: {}", message(&error)));
@@ -74,27 +71,43 @@ impl Inner {
         self.active.update(|active| active - 1);
     }
 
-    async fn send_one(&self, header: &BulkHeader, bytes: &[u8]) -> Result<(), JsValue> {
+    async fn send_one(&self, header: &BulkHeader, mut bytes: Bytes) -> Result<(), JsValue> {
         let header = header
             .encode()
             .map_err(|error| JsError::new(&error.to_string()))?;
-        let stream = self.stream().await?;
-        let writer = stream.get_writer()?;
-        streams::write(&writer, &header).await?;
-        for chunk in bytes.chunks(CHUNK_BYTES) {
-            streams::write(&writer, chunk).await?;
+        let mut writer = self.stream().await?;
+        writer.write(header.into()).await?;
+        while !bytes.is_empty() {
+            let chunk = bytes.split_to(bytes.len().min(CHUNK_BYTES));
+            writer.write(chunk).await?;
         }
-        JsFuture::from(writer.close()).await?;
-        Ok(())
+        writer.finish().await
+    }
+
+    async fn stream(&self) -> Result<Writer, JsValue> {
+        match &self.carrier {
+            Carrier::Quic(transport) => {
+                let stream = self.quic_stream(transport).await?;
+                Ok(Writer::Stream(stream.get_writer()?))
+            }
+            Carrier::Socket(socket) => {
+                let opened = socket.mux().open().await;
+                let stream = opened.map_err(|error| JsError::new(&error.to_string()))?;
+                Ok(Writer::Bulk(stream))
+            }
+        }
     }
 
     /// A new stream. Chromium doesn't wait for the broker's permission but
     /// refuses: so try again.
-    async fn stream(&self) -> Result<WebTransportSendStream, JsValue> {
+    async fn quic_stream(
+        &self,
+        transport: &WebTransport,
+    ) -> Result<WebTransportSendStream, JsValue> {
         let mut backoff = Backoff::new(5, 500);
         let mut refusals = 0;
         loop {
-            let stream = self.transport.create_unidirectional_stream();
+            let stream = transport.create_unidirectional_stream();
             match JsFuture::from(stream).await {
                 Ok(stream) => return Ok(stream.unchecked_into()),
                 Err(error) if refusals == REFUSALS_MAX || !self.open.get() => {

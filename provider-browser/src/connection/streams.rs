@@ -1,9 +1,10 @@
-//! Reading and writing of one stream.
+//! Reading and writing of one stream, whatever carries it.
 
 use js_sys::{Reflect, Uint8Array};
+use wasipool_shared::mux::{Closed, Incoming, Mux, Outgoing};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{ReadableStream, ReadableStreamDefaultReader, WritableStreamDefaultWriter};
+use web_sys::{ReadableStreamDefaultReader, WritableStreamDefaultWriter};
 
 /// The next thing that a stream delivers; nothing at its end.
 pub(super) async fn next(reader: &ReadableStreamDefaultReader) -> Result<Option<JsValue>, JsValue> {
@@ -15,27 +16,74 @@ pub(super) async fn next(reader: &ReadableStreamDefaultReader) -> Result<Option<
     Reflect::get(result, &"value".into()).map(Some)
 }
 
-/// Hands bytes to the stream; done when it takes more.
-pub(super) async fn write(
-    writer: &WritableStreamDefaultWriter,
-    bytes: &[u8],
-) -> Result<(), JsValue> {
-    let chunk = Uint8Array::from(bytes);
-    JsFuture::from(writer.write_with_chunk(&chunk)).await?;
-    Ok(())
+fn closed(error: impl core::fmt::Display) -> JsValue {
+    js_sys::Error::new(&error.to_string()).into()
+}
+
+/// The end of a stream where bytes go in.
+pub(super) enum Writer {
+    Stream(WritableStreamDefaultWriter),
+    Control(Mux),
+    Bulk(Outgoing),
+}
+
+impl Writer {
+    /// Hands bytes to the stream; done when it takes more.
+    pub(super) async fn write(&mut self, bytes: bytes::Bytes) -> Result<(), JsValue> {
+        match self {
+            Self::Stream(writer) => {
+                let chunk = Uint8Array::from(&*bytes);
+                JsFuture::from(writer.write_with_chunk(&chunk)).await?;
+                Ok(())
+            }
+            Self::Control(mux) => mux.write_control(bytes).await.map_err(closed),
+            Self::Bulk(stream) => stream.write(bytes).await.map_err(closed),
+        }
+    }
+
+    /// Ends the stream after all that was written.
+    pub(super) async fn finish(self) -> Result<(), JsValue> {
+        match self {
+            Self::Stream(writer) => JsFuture::from(writer.close()).await.map(drop),
+            Self::Control(mux) => mux.finish_control().await.map_err(closed),
+            Self::Bulk(stream) => stream.finish().await.map_err(closed),
+        }
+    }
+}
+
+/// The end of a stream where bytes come out.
+pub(super) enum Reader {
+    Stream(ReadableStreamDefaultReader),
+    Control(Mux),
+    Bulk(Incoming),
+}
+
+impl Reader {
+    /// Whatever has come; nothing at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Uint8Array>, JsValue> {
+        let copied = |read: Result<Option<bytes::Bytes>, Closed>| {
+            let bytes = read.map_err(closed)?;
+            Ok(bytes.map(|bytes| Uint8Array::from(&*bytes)))
+        };
+        match self {
+            Self::Stream(reader) => Ok(next(reader).await?.map(JsCast::unchecked_into)),
+            Self::Control(mux) => copied(mux.read_control().await),
+            Self::Bulk(stream) => copied(stream.read().await),
+        }
+    }
 }
 
 /// A stream read in pieces of chosen length.
 pub(super) struct Bytes {
-    reader: ReadableStreamDefaultReader,
+    reader: Reader,
     /// What was delivered and not taken.
     rest: Uint8Array,
 }
 
 impl Bytes {
-    pub(super) fn new(stream: &ReadableStream) -> Self {
+    pub(super) fn new(reader: Reader) -> Self {
         Self {
-            reader: stream.get_reader().unchecked_into(),
+            reader,
             rest: Uint8Array::new_with_length(0),
         }
     }
@@ -43,8 +91,8 @@ impl Bytes {
     /// As much as is there, but not more than `most`; nothing at the end.
     pub(super) async fn some(&mut self, most: u32) -> Result<Option<Uint8Array>, JsValue> {
         while self.rest.length() == 0 {
-            match next(&self.reader).await? {
-                Some(chunk) => self.rest = chunk.unchecked_into(),
+            match self.reader.next().await? {
+                Some(chunk) => self.rest = chunk,
                 None => return Ok(None),
             }
         }
@@ -76,7 +124,11 @@ impl Bytes {
 
     /// Lets the sender know that nothing more is wanted.
     pub(super) fn cancel(self) {
-        let cancelled = self.reader.cancel();
+        // Dropping the others does it.
+        let Reader::Stream(reader) = self.reader else {
+            return;
+        };
+        let cancelled = reader.cancel();
         // Whether it comes through makes no difference here.
         wasm_bindgen_futures::spawn_local(async move { drop(JsFuture::from(cancelled).await) });
     }

@@ -14,10 +14,10 @@ use super::alarm::Alarm;
 use super::executor::Executor;
 use super::failure::Failure;
 use super::measure::{Measured, random};
+use super::reach::Reach;
 use super::serving::{House, Serving};
 use super::wake::Wake;
 use crate::blobs::Blobs;
-use crate::connection::Connection;
 use crate::js::{monotonic_us, scope, unix_ms};
 use crate::mailbox::Mailbox;
 use crate::page::{Command, State, Status};
@@ -66,6 +66,7 @@ async fn live(mailbox: Mailbox<Event>) {
         alarm: Alarm::new(mailbox.clone()),
         wake: Wake::new(unix_ms()),
         sessions: 0,
+        reach: Reach::new(),
         told_us: 0.0,
     };
     loop {
@@ -88,6 +89,7 @@ struct Life {
     wake: Wake,
     /// Sessions so far: tells what comes from which.
     sessions: u32,
+    reach: Reach,
     /// When the page was told last.
     told_us: f64,
 }
@@ -195,7 +197,9 @@ impl Life {
             let mailbox = mailbox.clone();
             Rc::new(move |heard| mailbox.post(Event::Heard(number, heard)))
         };
-        let connection = Connection::open(&transport, tell).await?;
+        let status = &mut self.house.status;
+        let trouble = |text: &str| status.problem(unix_ms(), text);
+        let connection = self.reach.connect(&transport, tell, trouble).await?;
         let mut effects = Vec::new();
         let session = Session::new(config, monotonic_us() as u64, &mut effects);
         let mut serving = Serving::new(&mut self.house, number, (session, effects), connection);

@@ -5,6 +5,7 @@
 //! another; everything else only posts there.
 //!
 //! - [`failure`]: why there is no session.
+//! - `reach`: getting through to the broker.
 //! - `life`: from the page's command to the last session.
 //! - `serving`: one session; carries out what its state machine decides.
 //! - `executor`: runs guests.
@@ -22,6 +23,8 @@ mod executor;
 mod life;
 #[cfg(target_arch = "wasm32")]
 mod measure;
+#[cfg(target_arch = "wasm32")]
+mod reach;
 #[cfg(target_arch = "wasm32")]
 mod serving;
 
