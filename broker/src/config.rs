@@ -158,6 +158,16 @@ pub struct Config {
         help_heading = "Security"
     )]
     pub trusted_after: u32,
+    /// Of N tasks that an address gets which isn't trusted, one is a task whose
+    /// result is known already (0: none)
+    #[arg(
+        long,
+        env = "WASIPOOL_SPOT_CHECKS",
+        value_name = "N",
+        default_value_t = 10,
+        help_heading = "Security"
+    )]
+    pub spot_checks: u32,
     /// Let anybody in although an address is not loopback
     #[arg(long, env = "WASIPOOL_INSECURE_OPEN", help_heading = "Security")]
     pub insecure_open: bool,

@@ -75,6 +75,7 @@ pub async fn serve(
         crate::core::Config {
             trust: config.trust.into(),
             trusted_after: config.trusted_after,
+            spot_checks: config.spot_checks,
             seed: random_u128() as u64,
             ..crate::core::Config::default()
         },

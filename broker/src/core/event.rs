@@ -47,6 +47,9 @@ pub struct Config {
     pub trust: Trust,
     /// Confirmed results in a row after which a party is trusted.
     pub trusted_after: u32,
+    /// Of so many tasks that a party which is not trusted gets, one is a task
+    /// whose result is known already; 0 is none.
+    pub spot_checks: u32,
     /// What chance comes from: whose result is checked this time.
     pub seed: u64,
     /// Faults in a row after which a provider is cooled down.
@@ -69,6 +72,7 @@ impl Default for Config {
             quorum_extra: 2,
             trust: Trust::All,
             trusted_after: 10,
+            spot_checks: 0,
             seed: 0,
             cooldown_faults: 5,
             cooldown_ms: 1_000,
@@ -217,6 +221,16 @@ pub struct Requires {
 pub enum Effect {
     /// Send the task to the provider.
     Assign {
+        /// Where to.
+        provider: ProviderId,
+        /// The fencing number, larger than every one before.
+        attempt: AttemptId,
+        /// What to run.
+        task: TaskId,
+    },
+    /// Send the task, which has ended with a result that is known, to the
+    /// provider, to see what it answers. Its outcome is an event as any other's.
+    Check {
         /// Where to.
         provider: ProviderId,
         /// The fencing number, larger than every one before.

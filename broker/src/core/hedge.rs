@@ -207,7 +207,7 @@ impl Core {
         }
     }
 
-    fn revoke_at(&mut self, provider: u32, attempt: u64, effects: &mut Vec<Effect>) {
+    pub(super) fn revoke_at(&mut self, provider: u32, attempt: u64, effects: &mut Vec<Effect>) {
         self.pool.take(provider, attempt, &self.jobs);
         effects.push(Effect::Revoke {
             provider: self.pool.providers[provider].id,

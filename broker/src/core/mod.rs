@@ -12,7 +12,7 @@
 //!   turn it is.
 //! - `pool`, `placement`: providers, in the order in which they get tasks.
 //! - `attempt`, `quorum`, `hedge`: tasks in flight, once or several times.
-//! - `trust`: whose results are believed.
+//! - `trust`, `spot_check`: whose results are believed.
 //! - `schedule`: brings the two together after each event.
 //! - `submission`, `membership`, `outcome`: what each event does.
 //! - `reason`, `timer`, `slab`: words, deadlines, storage.
@@ -41,6 +41,7 @@ mod quorum;
 mod reason;
 mod schedule;
 mod slab;
+mod spot_check;
 mod submission;
 mod timer;
 mod trust;
@@ -64,6 +65,7 @@ use job::{Job, Modules};
 use owners::Owners;
 use pool::{Pool, Provider};
 use slab::Slab;
+use spot_check::SpotChecks;
 use timer::{Timer, Timers};
 use trust::Reputations;
 
@@ -84,6 +86,7 @@ pub struct Core {
     owners: Owners,
     pool: Pool,
     reputations: Reputations,
+    spot_checks: SpotChecks,
     timers: Timers,
     /// Jobs whose stragglers are to be looked at.
     to_hedge: Vec<u32>,
@@ -110,6 +113,7 @@ impl Core {
             modules: Modules::default(),
             owners: Owners::default(),
             reputations: Reputations::default(),
+            spot_checks: SpotChecks::default(),
             timers: Timers::default(),
             to_hedge: Vec::new(),
             now_ms: 0,

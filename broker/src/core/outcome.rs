@@ -78,6 +78,9 @@ impl Core {
             effects.push(Effect::Dropped { provider, attempt });
             return;
         };
+        if self.end_check(now_ms, attempt.id, &verdict, run_us, effects) {
+            return;
+        }
         let key = attempt.job;
         match verdict {
             Verdict::Final {
@@ -175,6 +178,9 @@ impl Core {
         let mut jobs: Vec<u32> = attempts.iter().map(|attempt| attempt.job).collect();
         // Backwards, since each goes before those that are already there.
         for (at, attempt) in attempts.into_iter().enumerate().rev() {
+            if self.forget_check(attempt.id) {
+                continue;
+            }
             let loss = if at < started as usize {
                 Loss::Counted {
                     reason: Arc::clone(&reason),
@@ -312,14 +318,14 @@ impl Core {
                 for replica in &task.live {
                     self.revoke_replica(key, replica, effects);
                 }
-                let liars = self.learn_of_votes(&task, &vote);
+                let liars = self.learn_of_votes((key, index), &task, &vote);
                 let end = End::Final {
                     provider: vote.replica.provider,
                     attempt: AttemptId(vote.replica.attempt),
                 };
                 self.end_final(key, index, task.attempts(), vote.succeeded, end, effects);
                 for liar in liars {
-                    self.distrust(now_ms, key, liar, effects);
+                    self.distrust(now_ms, Some(key), liar, effects);
                 }
             }
         }

@@ -73,6 +73,13 @@ impl Replicated {
         }
     }
 
+    /// Those who had it.
+    pub(super) fn groups(&self) -> impl Iterator<Item = u64> {
+        let votes = self.votes.iter().map(|vote| vote.replica.group);
+        let live = self.live.iter().map(|replica| replica.group);
+        live.chain(votes).chain(self.struck.iter().copied())
+    }
+
     /// Whether some group had its say.
     pub(super) fn is_begun(&self) -> bool {
         !self.votes.is_empty() || !self.struck.is_empty()

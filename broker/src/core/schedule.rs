@@ -129,6 +129,9 @@ impl Core {
     }
 
     fn start_replica(&mut self, key: u32, provider_key: u32, effects: &mut Vec<Effect>) {
+        if self.spot_check(provider_key, effects) {
+            return;
+        }
         let provider = &self.pool.providers[provider_key];
         let job = &self.jobs[key];
         let chosen = pick(job, self.classes.get(job.class), provider);

@@ -93,6 +93,7 @@ impl Core {
         if job.ended.ended() < job.ended.tasks {
             return;
         }
+        self.stop_checks(key, effects);
         let job = self.jobs.remove(key);
         job.teach(&mut self.modules);
         self.classes.release(job.class);

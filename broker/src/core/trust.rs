@@ -135,9 +135,17 @@ impl Core {
 
     /// Takes in what an agreement says about those who gave results; returns
     /// the groups that it contradicts.
-    pub(super) fn learn_of_votes(&mut self, task: &Replicated, agreed: &Vote) -> Vec<u64> {
+    pub(super) fn learn_of_votes(
+        &mut self,
+        (job, index): (u32, u32),
+        task: &Replicated,
+        agreed: &Vote,
+    ) -> Vec<u64> {
         if self.config.trust == Trust::All || task.quorum < 2 {
             return Vec::new();
+        }
+        if let Some(fingerprint) = agreed.fingerprint {
+            self.spot_checks.learn(job, index, task, fingerprint);
         }
         let mut contradicted = Vec::new();
         for vote in &task.votes {
@@ -153,11 +161,11 @@ impl Core {
 
     /// A party gave a result that others contradict: its run ends, it rests, and
     /// what nobody confirmed yet of what it gave or runs is run again elsewhere.
-    /// The job `current` is left for its caller to settle.
+    /// The job `current`, if any, is left for its caller to settle.
     pub(super) fn distrust(
         &mut self,
         now_ms: u64,
-        current: u32,
+        current: Option<u32>,
         group: u64,
         effects: &mut Vec<Effect>,
     ) {
@@ -181,7 +189,7 @@ impl Core {
             for index in &changed {
                 self.count_votes(now_ms, key, *index, effects);
             }
-            if !changed.is_empty() && key != current {
+            if !changed.is_empty() && Some(key) != current {
                 self.settle_job(key, effects);
             }
         }

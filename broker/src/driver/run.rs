@@ -353,7 +353,13 @@ impl Driver {
                 provider,
                 attempt,
                 task,
-            } => self.assign(provider, attempt, task),
+            } => self.assign(provider, attempt, task, true),
+            // Its outcome is for the core alone.
+            Effect::Check {
+                provider,
+                attempt,
+                task,
+            } => self.assign(provider, attempt, task, false),
             Effect::Revoke { provider, attempt } => {
                 let now_ms = self.clock.precise_ms();
                 if let Some(task) = self.tries.end(attempt, now_ms, TryEnd::Revoked) {
@@ -382,7 +388,9 @@ impl Driver {
         }
     }
 
-    fn assign(&mut self, provider: ProviderId, attempt: AttemptId, task: TaskId) {
+    /// Sends a task to a provider; `counts` is whether its outcome may be the
+    /// task's.
+    fn assign(&mut self, provider: ProviderId, attempt: AttemptId, task: TaskId, counts: bool) {
         let (Some(job), Some(live)) = (self.jobs.get(&task.job), self.providers.get_mut(&provider))
         else {
             return tracing::error!(%provider, %task, "the core assigned what the driver doesn't know");
@@ -398,15 +406,18 @@ impl Driver {
                 live.modules.remove(0);
             }
         }
-        self.tries.begin(
-            task,
-            Try {
-                attempt,
-                provider: live.label.clone(),
-                sent_ms: self.clock.precise_ms(),
-                end: None,
-            },
-        );
+        if counts {
+            let provider = live.label.clone();
+            self.tries.begin(
+                task,
+                Try {
+                    attempt,
+                    provider,
+                    sent_ms: self.clock.precise_ms(),
+                    end: None,
+                },
+            );
+        }
         live.outbox.push(&ToProvider::Assign(Assignment {
             attempt,
             task,
@@ -414,7 +425,9 @@ impl Driver {
             label: job.new.label().to_owned(),
             spec,
         }));
-        self.set_phase(task, TaskPhase::Running);
+        if counts {
+            self.set_phase(task, TaskPhase::Running);
+        }
         self.provider_changed(provider);
     }
 

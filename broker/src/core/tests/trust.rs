@@ -154,3 +154,60 @@ fn mixed_kinds_are_preferred_for_a_quorum() {
     // Where there is none left of the other kind, the same kind will do.
     assert_eq!(providers(&bench.submit(2, two)), [2, 3]);
 }
+
+#[test]
+fn who_is_not_trusted_gets_tasks_whose_results_are_known() {
+    let config = Config {
+        trust: Trust::Adaptive,
+        trusted_after: 3,
+        spot_checks: 1,
+        prefetch_max: 0,
+        ageing_ms: u64::MAX,
+        ..Config::default()
+    };
+    let mut bench = Bench {
+        core: Core::new(config),
+        now_ms: 0,
+    };
+    let check = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Check {
+                provider,
+                attempt,
+                task,
+            } => Some((provider.0, attempt.0, task.index)),
+            _ => None,
+        })
+    };
+    bench.join(1, capacity(1));
+    bench.join(2, capacity(1));
+    bench.submit(1, spec(3));
+    bench.ended((1, 0), final_result(7), 1);
+    assert_eq!(
+        check(&bench.ended((2, 1), final_result(7), 1)),
+        None,
+        "both had it"
+    );
+    // The first task is known now: who comes is asked for it first.
+    let (provider, attempt, index) = check(&bench.join(3, capacity(1))).expect("a check");
+    assert_eq!((provider, index), (3, 0));
+    assert_eq!(standing(&bench, 3), Some(Standing::New));
+    let counts = bench.counts(1);
+    let effects = bench.ended((3, attempt), final_result(8), 1);
+    assert_eq!(ends(&effects), [], "the task has ended");
+    assert_eq!(bench.counts(1), counts);
+    assert_eq!(standing(&bench, 3), Some(Standing::Distrusted));
+    // Another one answers well.
+    let (_, attempt, _) = check(&bench.join(4, capacity(1))).expect("a check");
+    bench.ended((4, attempt), final_result(7), 1);
+    assert_eq!(standing(&bench, 4), Some(Standing::New));
+    // What is asked of a job ends with it.
+    let (_, attempt, _) = check(&bench.join(5, capacity(1))).expect("a check");
+    let revoked = Effect::Revoke {
+        provider: ProviderId(5),
+        attempt: AttemptId(attempt),
+    };
+    let effects = bench.event(Event::Cancel { job: JobId(1) });
+    assert!(effects.contains(&revoked));
+    assert_eq!(bench.core.totals().attempts, 0);
+}

@@ -54,6 +54,23 @@ impl Model {
         let live = job.live.entry(task.index).or_default();
         live.push((provider, attempt));
 
+        self.give(provider, attempt, task);
+    }
+
+    /// A provider that is not trusted gets a task whose result is known.
+    pub(super) fn assign_check(&mut self, provider: ProviderId, attempt: AttemptId, task: TaskId) {
+        assert!(self.last_attempt < Some(attempt), "fencing numbers grow");
+        self.last_attempt = Some(attempt);
+        assert!(self.known.contains_key(&task), "{task} is not known");
+        let record = &self.providers[&provider];
+        assert!(!record.draining && record.suits(&self.jobs[&task.job].spec));
+        let confirmed = self.confirmed.get(&record.group);
+        assert!(confirmed < Some(&self.config.trusted_after));
+        self.checks.insert(attempt, task);
+        self.give(provider, attempt, task);
+    }
+
+    fn give(&mut self, provider: ProviderId, attempt: AttemptId, task: TaskId) {
         let before = memory_at_once(&self.jobs, &self.providers[&provider], 0);
         let record = self.providers.get_mut(&provider).expect("it is connected");
         record.live.push((attempt, task));

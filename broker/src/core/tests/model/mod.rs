@@ -93,6 +93,10 @@ pub(super) struct Model {
     old: Attempts,
     /// Results in a row that others confirmed, by group.
     confirmed: BTreeMap<u64, u32>,
+    /// What groups agreed on, of tasks of jobs that have not ended.
+    known: BTreeMap<TaskId, Digest>,
+    /// Live attempts of such tasks.
+    checks: BTreeMap<AttemptId, TaskId>,
     /// Attempts that were sent to a group with enough of them.
     trusted: BTreeSet<AttemptId>,
     names: u128,
@@ -104,6 +108,7 @@ impl Model {
             prefetch_max,
             trust,
             trusted_after: 2,
+            spot_checks: 3,
             cooldown_faults: 2,
             ageing_ms: 1_000,
             ..Config::default()
@@ -120,6 +125,8 @@ impl Model {
             last_attempt: None,
             old: Vec::new(),
             confirmed: BTreeMap::new(),
+            known: BTreeMap::new(),
+            checks: BTreeMap::new(),
             trusted: BTreeSet::new(),
             names: 0,
         }
@@ -231,6 +238,8 @@ impl Model {
         // Whom to trust is learned anew.
         self.confirmed.clear();
         self.trusted.clear();
+        self.known.clear();
+        self.checks.clear();
         self.jobs.clear();
         let left = std::mem::take(&mut self.providers);
         let stored: Vec<_> = self
@@ -317,6 +326,10 @@ impl Model {
             Event::Leave { provider } => {
                 let record = self.providers.remove(provider).expect("it joined");
                 for (at, (attempt, task)) in record.live.into_iter().enumerate() {
+                    if self.checks.remove(&attempt).is_some() {
+                        self.old.push((*provider, attempt));
+                        continue;
+                    }
                     let counts = at < usize::from(record.slots_in_use);
                     self.end_attempt(*provider, attempt, task, counts.then_some(None));
                 }
@@ -336,6 +349,10 @@ impl Model {
         let at = record.live.iter().position(|(live, _)| *live == attempt);
         let (attempt, task) = record.live.remove(at.expect("it is live"));
         let group = record.group;
+        if self.checks.remove(&attempt).is_some() {
+            self.old.push((provider, attempt));
+            return self.learn_of_check(group, task, verdict);
+        }
         let loss = matches!(verdict, Verdict::Fault { .. }).then_some(Some(provider));
         self.end_attempt(provider, attempt, task, loss);
         let job = self.jobs.get_mut(&task.job).expect("the job is there");
@@ -386,12 +403,20 @@ impl Model {
                 attempt,
                 task,
             } => self.assign(provider, attempt, task),
+            Effect::Check {
+                provider,
+                attempt,
+                task,
+            } => self.assign_check(provider, attempt, task),
             Effect::Revoke { provider, attempt } => {
                 let record = self.providers.get_mut(&provider).expect("it is connected");
                 let at = record.live.iter().position(|(live, _)| *live == attempt);
                 let (_, task) = record
                     .live
                     .remove(at.expect("only what is live is revoked"));
+                if self.checks.remove(&attempt).is_some() {
+                    return self.old.push((provider, attempt));
+                }
                 self.end_attempt(provider, attempt, task, None);
                 let job = self.jobs.get_mut(&task.job).expect("it is there");
                 *job.revoked.entry(task.index).or_default() += 1;
@@ -403,6 +428,8 @@ impl Model {
             } => self.end_task(task, &end, attempts),
             Effect::JobEnded { job, counts } => {
                 let record = self.jobs.remove(&job).expect("a job ends once");
+                self.known.retain(|task, _| task.job != job);
+                assert!(self.checks.values().all(|task| task.job != job));
                 assert!(self.ended_jobs.insert(job));
                 assert_eq!(record.ended.len(), record.spec.tasks as usize);
                 assert!(record.live.is_empty());
@@ -474,6 +501,8 @@ impl Model {
         if checks::equal_to(won, votes) < 2 {
             return;
         }
+        self.known
+            .extend(won.fingerprint.map(|known| (task, known)));
         let mut liars = Vec::new();
         for vote in votes {
             if vote.fingerprint == won.fingerprint {
@@ -485,6 +514,19 @@ impl Model {
         for liar in liars {
             self.confirmed.remove(&liar);
             self.strike(task, liar);
+        }
+    }
+
+    fn learn_of_check(&mut self, group: u64, task: TaskId, verdict: &Verdict) {
+        match verdict {
+            Verdict::Final { fingerprint, .. } if *fingerprint == Some(self.known[&task]) => {
+                *self.confirmed.entry(group).or_default() += 1;
+            }
+            Verdict::Final { .. } => {
+                self.confirmed.remove(&group);
+                self.strike(task, group);
+            }
+            Verdict::Returned | Verdict::Fault { .. } => {}
         }
     }
 
