@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use wasipool_broker::core::{Config, Core, Effect, Event, JobSpec, Requires, Verdict};
+use wasipool_broker::core::{Config, Core, Effect, Event, Group, JobSpec, Requires, Verdict};
 use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId};
@@ -120,7 +120,7 @@ impl Bench {
             provider,
             kind,
             capacity,
-            group: u64::from(number),
+            group: Group::of_address(u64::from(number)),
         });
         self.event(Event::RoundTrip {
             provider,

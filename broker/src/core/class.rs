@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 
 use super::event::{JobSpec, Trust};
+use super::group::Group;
 use super::job::Job;
 use super::owners::OwnerTurn;
 use super::pool::Provider;
@@ -81,7 +82,7 @@ pub(super) struct Class {
     /// Whether its tasks may need results of different groups.
     by_group: bool,
     /// Members by group, if so.
-    groups: BTreeMap<u64, Members>,
+    groups: BTreeMap<Group, Members>,
     /// Since when no provider, or too few groups, can run its tasks.
     pub(super) unable_since_ms: Option<u64>,
     /// Its jobs that have queued tasks, by their owners.
@@ -130,14 +131,14 @@ impl Class {
     }
 
     /// The same where the groups `used` are out of question.
-    pub(super) fn has_other_group(&self, group: u64, used: impl Fn(u64) -> bool) -> bool {
+    pub(super) fn has_other_group(&self, group: Group, used: impl Fn(Group) -> bool) -> bool {
         self.groups
             .iter()
             .any(|(other, members)| members.open > u32::from(*other == group) && !used(*other))
     }
 
     /// Whether some able group is not used.
-    pub(super) fn has_unused_group(&self, used: impl Fn(u64) -> bool) -> bool {
+    pub(super) fn has_unused_group(&self, used: impl Fn(Group) -> bool) -> bool {
         self.groups.keys().any(|group| !used(*group))
     }
 

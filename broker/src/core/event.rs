@@ -7,6 +7,7 @@ use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
 
+use super::group::Group;
 use super::trust::Standing;
 
 /// Whose results are believed.
@@ -105,8 +106,8 @@ pub enum Event {
         kind: ProviderKind,
         /// What it offers.
         capacity: Capacity,
-        /// Its account or address: a quorum needs different groups.
-        group: u64,
+        /// Whose it is: a quorum needs different groups.
+        group: Group,
     },
     /// A provider offers something else than before.
     Capacity {
@@ -342,7 +343,7 @@ pub struct ProviderView {
     /// What it offers.
     pub capacity: Capacity,
     /// Its account or address.
-    pub group: u64,
+    pub group: Group,
     /// Slots in use.
     pub busy: u32,
     /// Tasks that wait there beyond its slots.

@@ -140,7 +140,7 @@ impl Core {
         // What keeps the first from ending may be what both have in common.
         let found = [true, false].into_iter().find_map(|far| {
             self.pool.find(Room::Slot, &needs, job.module, |other| {
-                other.id != id && Some(other.id) != avoid && (!far || other.group != group)
+                other.id != id && Some(other.id) != avoid && (!far || !other.group.meets(group))
             })
         });
         let Some(second) = found else {

@@ -7,6 +7,7 @@ use wasipool_shared::ids::ProviderId;
 
 use super::Core;
 use super::event::Effect;
+use super::group::Group;
 use super::pool::Pool;
 use super::timer::Timer;
 
@@ -24,7 +25,7 @@ impl Core {
         id: ProviderId,
         kind: ProviderKind,
         capacity: Capacity,
-        group: u64,
+        group: Group,
     ) {
         if let Some(key) = self.pool.add(id, kind, capacity, group) {
             self.classes.count(&self.pool.providers[key], 1);

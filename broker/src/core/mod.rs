@@ -10,6 +10,7 @@
 //! - `job`, `queue`: a job and its queued tasks.
 //! - `class`, `owners`, `fair`: jobs by what they need and whose they are; whose
 //!   turn it is.
+//! - `group`: whose a provider is.
 //! - `pool`, `placement`: providers, in the order in which they get tasks.
 //! - `attempt`, `quorum`, `hedge`: tasks in flight, once or several times.
 //! - `trust`, `spot_check`: whose results are believed.
@@ -29,6 +30,7 @@ mod attempt;
 mod class;
 mod event;
 mod fair;
+mod group;
 mod hedge;
 mod job;
 mod membership;
@@ -58,6 +60,7 @@ pub use event::{
     Verdict,
 };
 
+pub use group::Group;
 pub use trust::Standing;
 
 use class::Classes;
@@ -212,7 +215,7 @@ impl Core {
     }
 
     fn view(&self, provider: &Provider) -> ProviderView {
-        provider.view(self.standing(provider.group))
+        provider.view(self.standing(provider.group.party()))
     }
 
     /// Every job that has not ended, the oldest name first.

@@ -8,6 +8,7 @@ use wasipool_shared::ids::ProviderId;
 
 use super::attempt::{Attempt, InFlight, Trail};
 use super::event::{Config, ProviderView};
+use super::group::Group;
 use super::placement::{Shelves, Species};
 use super::slab::Slab;
 use super::trust::Standing;
@@ -61,7 +62,7 @@ pub(super) struct Provider {
     pub(super) id: ProviderId,
     pub(super) kind: ProviderKind,
     pub(super) capacity: Capacity,
-    pub(super) group: u64,
+    pub(super) group: Group,
     /// Slots before it paused, if it did: what may still run.
     pub(super) slots_in_use: u32,
     pub(super) draining: bool,
@@ -221,7 +222,7 @@ impl Pool {
         id: ProviderId,
         kind: ProviderKind,
         capacity: Capacity,
-        group: u64,
+        group: Group,
     ) -> Option<u32> {
         if self.by_id.contains_key(&id) || self.providers.len() >= Shelves::PROVIDERS_MAX {
             return None;

@@ -11,6 +11,7 @@ use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::ProviderId;
 
 use super::attempt::Trail;
+use super::group::{Group, Party};
 use super::pool::Provider;
 
 /// Tasks that wait for a further replica before no new task is begun: were one
@@ -23,7 +24,7 @@ pub(super) struct Replica {
     /// Key and name of the provider.
     pub(super) key: u32,
     pub(super) provider: ProviderId,
-    pub(super) group: u64,
+    pub(super) group: Group,
     pub(super) kind: ProviderKind,
     pub(super) attempt: u64,
 }
@@ -55,7 +56,7 @@ pub(super) struct Replicated {
     pub(super) live: Vec<Replica>,
     pub(super) votes: Vec<Vote>,
     /// Groups whose results count no more.
-    pub(super) struck: Vec<u64>,
+    pub(super) struck: Vec<Group>,
     pub(super) trail: Trail,
     /// When it has waited long enough for one more group.
     pub(super) deadline_ms: Option<u64>,
@@ -74,7 +75,7 @@ impl Replicated {
     }
 
     /// Those who had it.
-    pub(super) fn groups(&self) -> impl Iterator<Item = u64> {
+    pub(super) fn groups(&self) -> impl Iterator<Item = Group> {
         let votes = self.votes.iter().map(|vote| vote.replica.group);
         let live = self.live.iter().map(|replica| replica.group);
         live.chain(votes).chain(self.struck.iter().copied())
@@ -92,10 +93,8 @@ impl Replicated {
     }
 
     /// Whether that group has its say already.
-    pub(super) fn uses(&self, group: u64) -> bool {
-        self.live.iter().any(|replica| replica.group == group)
-            || self.votes.iter().any(|vote| vote.replica.group == group)
-            || self.struck.contains(&group)
+    pub(super) fn uses(&self, group: Group) -> bool {
+        self.groups().any(|other| other.meets(group))
     }
 
     /// Attempts that ran or may have run.
@@ -232,21 +231,19 @@ impl Replicas {
         Tally::Open
     }
 
-    /// A group's results were wrong: those that nobody confirmed yet count no
+    /// A party's results were wrong: those that nobody confirmed yet count no
     /// more, and what it still runs needs to be confirmed. Returns what changed.
-    pub(super) fn strike(&mut self, group: u64) -> Vec<u32> {
+    pub(super) fn strike(&mut self, party: Party) -> Vec<u32> {
         let mut changed = Vec::new();
         for (index, task) in &mut self.open {
-            let before = task.votes.len();
-            task.votes.retain(|vote| vote.replica.group != group);
-            let struck = task.votes.len() < before;
-            if struck {
-                task.struck.push(group);
-            }
-            if struck || task.live.iter().any(|replica| replica.group == group) {
+            let of_party = |replica: &Replica| replica.group.party() == party;
+            let struck = task.votes.extract_if(.., |vote| of_party(&vote.replica));
+            let struck: Vec<Group> = struck.map(|vote| vote.replica.group).collect();
+            if !struck.is_empty() || task.live.iter().any(of_party) {
                 task.quorum = task.quorum.max(2);
                 changed.push(*index);
             }
+            task.struck.extend(struck);
         }
         changed
     }

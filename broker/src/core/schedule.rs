@@ -9,6 +9,7 @@ use super::attempt::Attempt;
 use super::class::{Class, Needs};
 use super::event::Effect;
 use super::fair::AGES_MAX;
+use super::group::Group;
 use super::job::Job;
 use super::placement::Room;
 use super::pool::Provider;
@@ -112,7 +113,7 @@ impl Core {
 
     fn find_of_kind(&self, job: &Job, class: &Class, needs: &Needs, room: Room) -> Option<u32> {
         // Groups with many providers are refused once, not once a provider.
-        let mut refused: Vec<u64> = Vec::new();
+        let mut refused: Vec<Group> = Vec::new();
         self.pool.find(room, needs, job.module, |provider| {
             if refused.contains(&provider.group) || !self.is_worth(room, provider, job) {
                 return false;
@@ -142,7 +143,7 @@ impl Core {
             kind: provider.kind,
             attempt: self.attempts,
         };
-        let believed = self.believes(provider.group);
+        let believed = self.believes(provider.group.party());
         let job = &mut self.jobs[key];
         let index = match chosen {
             Pick::Task(index) => index,

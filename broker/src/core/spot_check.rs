@@ -11,6 +11,7 @@ use wasipool_shared::ids::AttemptId;
 use super::Core;
 use super::attempt::Attempt;
 use super::event::{Effect, Verdict};
+use super::group::{Group, Party};
 use super::quorum::Replicated;
 use super::trust::{Standing, chance};
 
@@ -26,7 +27,7 @@ struct Known {
     index: u32,
     fingerprint: Digest,
     /// Who had the task.
-    groups: Vec<u64>,
+    groups: Vec<Group>,
 }
 
 /// A check that is live.
@@ -34,7 +35,7 @@ struct Known {
 struct Check {
     provider: u32,
     job: u32,
-    group: u64,
+    party: Party,
     fingerprint: Digest,
 }
 
@@ -71,7 +72,7 @@ impl Core {
         if one_in == 0
             || !chance.is_multiple_of(one_in)
             || self
-                .standing(group)
+                .standing(group.party())
                 .is_none_or(|standing| standing == Standing::Trusted)
         {
             return false;
@@ -79,7 +80,7 @@ impl Core {
         let room_bytes = provider.room_bytes();
         let suits = |known: &&Known| {
             let needs = self.classes.get(self.jobs[known.job].class).needs;
-            !known.groups.contains(&group)
+            !known.groups.iter().any(|other| other.meets(group))
                 && needs.suited_by(provider.kind, provider.capacity.features)
                 && needs.memory_bytes <= room_bytes
         };
@@ -89,7 +90,7 @@ impl Core {
         let check = Check {
             provider: provider_key,
             job: known.job,
-            group,
+            party: group.party(),
             fingerprint: known.fingerprint,
         };
         let (job, index) = (&self.jobs[known.job], known.index);
@@ -130,9 +131,9 @@ impl Core {
             Verdict::Final { fingerprint, .. } => {
                 self.pool.learn(check.provider, run_us, None);
                 if *fingerprint == Some(check.fingerprint) {
-                    self.reputations.confirm(check.group);
+                    self.reputations.confirm(check.party);
                 } else {
-                    self.distrust(now_ms, None, check.group, effects);
+                    self.distrust(now_ms, None, check.party, effects);
                 }
             }
             Verdict::Fault { reason } => self.count_fault(now_ms, check.provider, reason),

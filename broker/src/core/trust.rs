@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::Core;
 use super::event::{Effect, Trust};
+use super::group::Party;
 use super::quorum::{Replicated, Vote};
 
 /// Parties that are remembered.
@@ -65,32 +66,32 @@ impl Reputation {
 #[derive(Debug, Default)]
 pub(super) struct Reputations {
     /// With when something was learned last.
-    parties: BTreeMap<u64, (Reputation, u64)>,
+    parties: BTreeMap<Party, (Reputation, u64)>,
     lessons: u64,
 }
 
 impl Reputations {
-    pub(super) fn of(&self, group: u64) -> Reputation {
-        let known = self.parties.get(&group);
+    pub(super) fn of(&self, party: Party) -> Reputation {
+        let known = self.parties.get(&party);
         known.map_or_else(Reputation::default, |(reputation, _)| *reputation)
     }
 
     /// Others gave the same result.
-    pub(super) fn confirm(&mut self, group: u64) {
-        let party = self.party(group);
-        party.confirmed = party.confirmed.saturating_add(1);
+    pub(super) fn confirm(&mut self, party: Party) {
+        let known = self.entry(party);
+        known.confirmed = known.confirmed.saturating_add(1);
     }
 
     /// Others agreed on another result.
-    pub(super) fn contradict(&mut self, group: u64) -> Reputation {
-        let party = self.party(group);
-        party.confirmed = 0;
-        party.contradicted = party.contradicted.saturating_add(1);
-        *party
+    pub(super) fn contradict(&mut self, party: Party) -> Reputation {
+        let known = self.entry(party);
+        known.confirmed = 0;
+        known.contradicted = known.contradicted.saturating_add(1);
+        *known
     }
 
-    fn party(&mut self, group: u64) -> &mut Reputation {
-        if self.parties.len() >= PARTIES_MAX && !self.parties.contains_key(&group) {
+    fn entry(&mut self, party: Party) -> &mut Reputation {
+        if self.parties.len() >= PARTIES_MAX && !self.parties.contains_key(&party) {
             // The half of which nothing was heard for longest.
             let mut lessons: Vec<u64> = self.parties.values().map(|(_, at)| *at).collect();
             let (_, middle, _) = lessons.select_nth_unstable(PARTIES_MAX / 2);
@@ -98,7 +99,7 @@ impl Reputations {
             self.parties.retain(|_, (_, at)| *at >= middle);
         }
         self.lessons += 1;
-        let (reputation, at) = self.parties.entry(group).or_default();
+        let (reputation, at) = self.parties.entry(party).or_default();
         *at = self.lessons;
         reputation
     }
@@ -113,34 +114,34 @@ pub(super) fn believes(reputation: Reputation, trusted_after: u32, chance: u64) 
 
 impl Core {
     /// Whether a party's result needs nobody else's this time.
-    pub(super) fn believes(&self, group: u64) -> bool {
+    pub(super) fn believes(&self, party: Party) -> bool {
         let chance = chance(self.config.seed, self.attempts);
         self.config.trust == Trust::All
             || believes(
-                self.reputations.of(group),
+                self.reputations.of(party),
                 self.config.trusted_after,
                 chance,
             )
     }
 
     /// What a party counts for, where that matters.
-    pub(super) fn standing(&self, group: u64) -> Option<Standing> {
+    pub(super) fn standing(&self, party: Party) -> Option<Standing> {
         let of = || {
             self.reputations
-                .of(group)
+                .of(party)
                 .standing(self.config.trusted_after)
         };
         (self.config.trust == Trust::Adaptive).then(of)
     }
 
     /// Takes in what an agreement says about those who gave results; returns
-    /// the groups that it contradicts.
+    /// the parties that it contradicts.
     pub(super) fn learn_of_votes(
         &mut self,
         (job, index): (u32, u32),
         task: &Replicated,
         agreed: &Vote,
-    ) -> Vec<u64> {
+    ) -> Vec<Party> {
         if self.config.trust == Trust::All || task.quorum < 2 {
             return Vec::new();
         }
@@ -149,11 +150,11 @@ impl Core {
         }
         let mut contradicted = Vec::new();
         for vote in &task.votes {
-            let group = vote.replica.group;
+            let party = vote.replica.group.party();
             if vote.fingerprint == agreed.fingerprint {
-                self.reputations.confirm(group);
+                self.reputations.confirm(party);
             } else {
-                contradicted.push(group);
+                contradicted.push(party);
             }
         }
         contradicted
@@ -166,15 +167,15 @@ impl Core {
         &mut self,
         now_ms: u64,
         current: Option<u32>,
-        group: u64,
+        party: Party,
         effects: &mut Vec<Effect>,
     ) {
-        let times = self.reputations.contradict(group).contradicted;
+        let times = self.reputations.contradict(party).contradicted;
         let reason: Arc<str> =
             format!("others contradicted results of its account or address, {times} in all").into();
-        let of_group = self.pool.providers.iter();
-        let of_group = of_group.filter(|(_, provider)| provider.group == group);
-        let providers: Vec<u32> = of_group.map(|(key, _)| key).collect();
+        let all = self.pool.providers.iter();
+        let of_party = all.filter(|(_, provider)| provider.group.party() == party);
+        let providers: Vec<u32> = of_party.map(|(key, _)| key).collect();
         for provider in providers {
             self.rest(now_ms, provider, times - 1, Arc::clone(&reason));
         }
@@ -185,7 +186,7 @@ impl Core {
             let Some(replicas) = replicas.filter(|replicas| !replicas.is_asked_for()) else {
                 continue;
             };
-            let changed = replicas.strike(group);
+            let changed = replicas.strike(party);
             for index in &changed {
                 self.count_votes(now_ms, key, *index, effects);
             }
@@ -227,25 +228,28 @@ mod tests {
     #[test]
     fn a_contradiction_ends_the_run_and_is_remembered() {
         let mut reputations = Reputations::default();
-        (0..12).for_each(|_| reputations.confirm(3));
-        assert_eq!(reputations.of(3).confirmed, 12);
-        reputations.contradict(3);
-        reputations.confirm(3);
+        (0..12).for_each(|_| reputations.confirm(Party::Address(3)));
+        assert_eq!(reputations.of(Party::Address(3)).confirmed, 12);
+        reputations.contradict(Party::Address(3));
+        reputations.confirm(Party::Address(3));
         let wanted = Reputation {
             confirmed: 1,
             contradicted: 1,
         };
-        assert_eq!(reputations.of(3), wanted);
+        assert_eq!(reputations.of(Party::Address(3)), wanted);
     }
 
     #[test]
     fn parties_that_are_long_gone_are_forgotten() {
         let mut reputations = Reputations::default();
         for group in 0..=PARTIES_MAX as u64 {
-            reputations.confirm(group);
+            reputations.confirm(Party::Account(group));
         }
         assert!(reputations.parties.len() <= PARTIES_MAX / 2 + 2);
-        assert_eq!(reputations.of(0), Reputation::default());
-        assert_eq!(reputations.of(PARTIES_MAX as u64).confirmed, 1);
+        assert_eq!(reputations.of(Party::Account(0)), Reputation::default());
+        assert_eq!(
+            reputations.of(Party::Account(PARTIES_MAX as u64)).confirmed,
+            1
+        );
     }
 }

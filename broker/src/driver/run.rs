@@ -16,7 +16,7 @@ use super::states::{TaskPhase, TaskPhases};
 use super::watch::PoolWatch;
 use super::{record, spec};
 use crate::clock::Clock;
-use crate::core::{Config, Core, Effect, End, Event, Resumed, Trust, Verdict};
+use crate::core::{Config, Core, Effect, End, Event, Group, Resumed, Trust, Verdict};
 use crate::store::{Resumable, Store, TaskRecord};
 
 /// Commands that are handled before results are written and timers looked at.
@@ -289,7 +289,7 @@ impl Driver {
             provider,
             kind: joined.kind,
             capacity: joined.capacity,
-            group: joined.group,
+            group: Group::of_address(joined.group),
         });
     }
 

@@ -55,7 +55,7 @@ impl Cluster {
             speed,
             ..capacity(slots)
         };
-        let group = provider as u64;
+        let group = Group::of_address(provider as u64);
         self.event(Event::Join {
             provider: id,
             kind: ProviderKind::Native,

@@ -17,7 +17,8 @@ use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
 
 use super::{
-    Config, Core, Counts, Effect, End, Event, JobSpec, Requires, Resumed, Standing, Trust, Verdict,
+    Config, Core, Counts, Effect, End, Event, Group, JobSpec, Requires, Resumed, Standing, Trust,
+    Verdict,
 };
 
 const MIB: u64 = 1 << 20;
@@ -99,7 +100,7 @@ impl Bench {
     }
 
     fn join(&mut self, provider: u128, capacity: Capacity) -> Vec<Effect> {
-        let group = provider as u64;
+        let group = Group::of_address(provider as u64);
         let provider = ProviderId(provider);
         self.event(Event::Join {
             provider,

@@ -72,7 +72,7 @@ fn kind_and_features_are_respected() {
             features: Features::SIMD,
             ..capacity(8)
         },
-        group: 1,
+        group: Group::of_address(1),
     };
     bench.event(tab);
     bench.join(

@@ -4,6 +4,7 @@ use super::*;
 
 fn in_group(bench: &mut Bench, provider: u128, group: u64) -> Vec<Effect> {
     let (provider, kind) = (ProviderId(provider), ProviderKind::Native);
+    let group = Group::of_address(group);
     bench.event(Event::Join {
         provider,
         kind,
@@ -138,4 +139,24 @@ fn cancelling_stops_all_replicas() {
     assert_eq!(ends(&effects).len(), 4);
     assert_eq!(bench.core.totals().attempts, 0);
     assert_eq!(bench.core.totals().queued + bench.core.totals().running, 0);
+}
+
+#[test]
+fn replicas_go_to_different_accounts_too() {
+    let mut bench = Bench::without_prefetch();
+    let mut join = |provider: u128, address, account| {
+        bench.event(Event::Join {
+            provider: ProviderId(provider),
+            kind: ProviderKind::Native,
+            capacity: capacity(1),
+            group: Group { address, account },
+        });
+    };
+    join(1, 1, 7);
+    join(2, 2, 7);
+    join(3, 1, 8);
+    join(4, 3, 8);
+    let started = providers(&bench.submit(1, quorum(2, 1)));
+    // Neither the first one's account nor its address has a second say.
+    assert_eq!(started, [1, 4]);
 }

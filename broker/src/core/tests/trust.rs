@@ -144,7 +144,7 @@ fn mixed_kinds_are_preferred_for_a_quorum() {
         provider: ProviderId(4),
         kind: ProviderKind::Browser,
         capacity: slow,
-        group: 4,
+        group: Group::of_address(4),
     });
     let two = JobSpec {
         quorum: 2,

@@ -46,7 +46,8 @@ impl Model {
         assert!(task.index < job.spec.tasks && !job.ended.contains_key(&task.index));
         self.check_replicas(provider, task);
         self.check_starvation(provider, task);
-        if self.confirmed.get(&self.providers[&provider].group) >= Some(&self.config.trusted_after)
+        if self.confirmed.get(&self.providers[&provider].group.party())
+            >= Some(&self.config.trusted_after)
         {
             self.trusted.insert(attempt);
         }
@@ -64,7 +65,7 @@ impl Model {
         assert!(self.known.contains_key(&task), "{task} is not known");
         let record = &self.providers[&provider];
         assert!(!record.draining && record.suits(&self.jobs[&task.job].spec));
-        let confirmed = self.confirmed.get(&record.group);
+        let confirmed = self.confirmed.get(&record.group.party());
         assert!(confirmed < Some(&self.config.trusted_after));
         self.checks.insert(attempt, task);
         self.give(provider, attempt, task);
@@ -135,7 +136,7 @@ impl Model {
         let struck = job.struck.get(&task.index).into_iter().flatten();
         assert!(
             used.chain(struck.copied())
-                .all(|group| group != record.group),
+                .all(|group| !group.meets(record.group)),
             "a group has one say"
         );
         let wanted = self.wanted(job, votes);
@@ -232,7 +233,7 @@ impl Model {
     fn check_no_replica_waits(&self, id: ProviderId, record: &ModelProvider, job: &ModelJob) {
         let able = self.providers.values();
         let able = able.filter(|other| !other.draining && other.suits(&job.spec));
-        let groups: std::collections::BTreeSet<u64> = able.map(|other| other.group).collect();
+        let groups: std::collections::BTreeSet<Group> = able.map(|other| other.group).collect();
         for index in (0..job.spec.tasks).filter(|index| !job.ended.contains_key(index)) {
             let live = job.live.get(&index).map_or(&[][..], Vec::as_slice);
             let votes = job.votes.get(&index).map_or(&[][..], Vec::as_slice);
@@ -251,7 +252,7 @@ impl Model {
             let wanted = if alone { 1 } else { self.wanted(job, votes) };
             let waits = (live.len() as u32) < wanted;
             assert!(
-                !waits || avoids || used.any(|group| group == record.group),
+                !waits || avoids || used.any(|group| group.meets(record.group)),
                 "a replica of {index} waits for nothing"
             );
         }

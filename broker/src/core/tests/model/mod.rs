@@ -6,6 +6,7 @@ mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::group::Party;
 use super::*;
 use store::{Ended, ModelStore};
 
@@ -13,7 +14,7 @@ type Attempts = Vec<(ProviderId, AttemptId)>;
 
 /// A result that counts in a vote.
 struct Vote {
-    group: u64,
+    group: Group,
     attempt: AttemptId,
     succeeded: bool,
     fingerprint: Option<Digest>,
@@ -28,7 +29,7 @@ struct ModelJob {
     losses: BTreeMap<u32, u32>,
     avoid: BTreeMap<u32, ProviderId>,
     /// Groups whose results of a task count no more.
-    struck: BTreeMap<u32, Vec<u64>>,
+    struck: BTreeMap<u32, Vec<Group>>,
     /// Attempts of tasks that have not ended that were no longer wanted.
     revoked: BTreeMap<u32, u32>,
     /// Since when a task of it has waited and none started.
@@ -60,7 +61,7 @@ struct ModelProvider {
     capacity: Capacity,
     /// Slots before it paused.
     slots_in_use: u16,
-    group: u64,
+    group: Group,
     draining: bool,
     /// It sends nothing any more.
     silent: bool,
@@ -91,8 +92,8 @@ pub(super) struct Model {
     providers: BTreeMap<ProviderId, ModelProvider>,
     last_attempt: Option<AttemptId>,
     old: Attempts,
-    /// Results in a row that others confirmed, by group.
-    confirmed: BTreeMap<u64, u32>,
+    /// Results in a row that others confirmed, by whom they are held against.
+    confirmed: BTreeMap<Party, u32>,
     /// What groups agreed on, of tasks of jobs that have not ended.
     known: BTreeMap<TaskId, Digest>,
     /// Live attempts of such tasks.
@@ -143,7 +144,7 @@ impl Model {
         self.handle(Event::Submit { job, spec });
     }
 
-    pub(super) fn join(&mut self, kind: ProviderKind, capacity: Capacity, group: u64) {
+    pub(super) fn join(&mut self, kind: ProviderKind, capacity: Capacity, group: Group) {
         let provider = ProviderId(self.name());
         self.handle(Event::Join {
             provider,
@@ -506,9 +507,9 @@ impl Model {
         let mut liars = Vec::new();
         for vote in votes {
             if vote.fingerprint == won.fingerprint {
-                *self.confirmed.entry(vote.group).or_default() += 1;
+                *self.confirmed.entry(vote.group.party()).or_default() += 1;
             } else {
-                liars.push(vote.group);
+                liars.push(vote.group.party());
             }
         }
         for liar in liars {
@@ -517,31 +518,29 @@ impl Model {
         }
     }
 
-    fn learn_of_check(&mut self, group: u64, task: TaskId, verdict: &Verdict) {
+    fn learn_of_check(&mut self, group: Group, task: TaskId, verdict: &Verdict) {
         match verdict {
             Verdict::Final { fingerprint, .. } if *fingerprint == Some(self.known[&task]) => {
-                *self.confirmed.entry(group).or_default() += 1;
+                *self.confirmed.entry(group.party()).or_default() += 1;
             }
             Verdict::Final { .. } => {
-                self.confirmed.remove(&group);
-                self.strike(task, group);
+                self.confirmed.remove(&group.party());
+                self.strike(task, group.party());
             }
             Verdict::Returned | Verdict::Fault { .. } => {}
         }
     }
 
     /// Results of a group that nobody confirmed yet count no more.
-    fn strike(&mut self, ended: TaskId, liar: u64) {
+    fn strike(&mut self, ended: TaskId, liar: Party) {
         for (id, job) in &mut self.jobs {
             for (index, votes) in &mut job.votes {
                 if job.spec.quorum > 1 || (*id == ended.job && *index == ended.index) {
                     continue;
                 }
-                let before = votes.len();
-                votes.retain(|vote| vote.group != liar);
-                if votes.len() < before {
-                    job.struck.entry(*index).or_default().push(liar);
-                }
+                let struck = votes.extract_if(.., |vote| vote.group.party() == liar);
+                let struck = struck.map(|vote| vote.group);
+                job.struck.entry(*index).or_default().extend(struck);
             }
         }
     }
@@ -555,7 +554,7 @@ impl Model {
         }
         for group in 0..6 {
             for kind in [ProviderKind::Native, ProviderKind::Browser] {
-                self.join(kind, capacity(4), 100 + group);
+                self.join(kind, capacity(4), Group::of_address(100 + group));
             }
         }
         for _ in 0..10_000 {

@@ -23,7 +23,7 @@ pub(super) enum Act {
     Join {
         kind: ProviderKind,
         capacity: Capacity,
-        group: u64,
+        group: Group,
     },
     Leave(u32),
     /// The provider is dead, and nobody knows it yet.
@@ -89,6 +89,7 @@ impl Schedule {
         let world = World {
             quorums: random.one_in(2),
             groups: 1 + random.below(5),
+            accounts: Random(seed ^ 0xacc0).one_in(4),
             liars: random.one_in(2),
         };
         let steps = 20 + random.below(100);
@@ -128,6 +129,7 @@ fn passing_ms(random: &mut Random) -> u64 {
 struct World {
     quorums: bool,
     groups: u64,
+    accounts: bool,
     liars: bool,
 }
 
@@ -141,7 +143,7 @@ impl World {
             3 => Act::Join {
                 kind: kind(random),
                 capacity: some_capacity(random),
-                group: random.below(self.groups),
+                group: self.group(random.below(self.groups)),
             },
             4 => Act::Leave(any(random)),
             5 => Act::FallSilent(any(random)),
@@ -161,6 +163,14 @@ impl World {
             _ => Act::Restart {
                 rejoin: random.one_in(2),
             },
+        }
+    }
+
+    /// In some worlds pairs of addresses belong to one account each.
+    fn group(&self, address: u64) -> Group {
+        Group {
+            address,
+            account: if self.accounts { 1 + address / 2 } else { 0 },
         }
     }
 
