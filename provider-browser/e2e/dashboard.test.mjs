@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { accessible } from './lib/accessible.mjs';
 import { launch, open, picture, pictures } from './lib/browser.mjs';
 import { Pool } from './lib/pool.mjs';
 import { until } from './lib/wait.mjs';
@@ -56,6 +57,8 @@ test('providers come, work and go before the reader’s eyes', LIMIT, async () =
   await row.getByText(/[4-6] running/).waitFor();
   await pictures(page, 'dashboard-busy');
 
+  await accessible(page, 'dashboard');
+  await accessible(tab, 'tab at work');
   await pool.api(`/v1/jobs/${job.id}`, { method: 'DELETE' });
   await row.getByText('cancelled', { exact: true }).waitFor();
   await figure(page, 'slots').filter({ hasText: '0 / 4' }).waitFor();

@@ -47,6 +47,8 @@ test('a job runs before the reader’s eyes, and its tasks can be opened', LIMIT
   await page.locator('#task-facts', { hasText: 'lab (native)' }).waitFor();
   await page.locator('.waterfall', { hasText: 'Attempt 1 at lab (native)' }).getByText('ran').waitFor();
   assert.match(page.url(), /#task-1$/);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'grid');
 
   // A reload shows the same.
   await page.reload();

@@ -2,10 +2,9 @@
 // every state, keyboard, screen reader, light and dark.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
+import { accessible } from './lib/accessible.mjs';
 import { launch, open, pictures } from './lib/browser.mjs';
 import { job, provider, stats } from './lib/made-up.mjs';
 import { Stage } from './lib/stage.mjs';
@@ -13,7 +12,6 @@ import { until } from './lib/wait.mjs';
 import { TASK_STATES } from '../web/states.js';
 
 const LIMIT = { timeout: 240_000 };
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 let browser, stage;
 before(async () => {
@@ -87,16 +85,6 @@ function jobPage(tasks = 3_000) {
     ],
   });
   return shown;
-}
-
-/** Fails if axe finds something serious. */
-async function accessible(page, what) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }));
-  const serious = found.violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join('\n  ')}`);
-  assert.deepEqual(serious, [], what);
 }
 
 test('the dashboard in every state, light and dark, is good for everybody', LIMIT, async () => {

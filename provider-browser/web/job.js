@@ -122,6 +122,11 @@ cancelDialog.addEventListener('close', async () => {
   button.disabled = false;
 });
 
+// Back to where the task was chosen.
+byId('task').addEventListener('keydown', (event) => {
+  if (event.key === 'Escape') byId(asTable ? 'table-view' : 'grid').focus();
+});
+
 byId('job-bar').append(bar);
 saves(byId('results-link', HTMLAnchorElement), `/v1/jobs/${id}/results`, `${id}.ndjson`);
 saves(byId('files-link', HTMLAnchorElement), `/v1/jobs/${id}/artifacts.zip`, `${id}.zip`);

@@ -15,6 +15,9 @@ const TILES_MAX_NARROW = 10;
 const CELLS_MAX = 2_000;
 const ROWS_MAX = 200;
 
+/** `lab-9` comes before `lab-10`. */
+const BY_NAME = new Intl.Collator(undefined, { numeric: true });
+
 export class Providers {
   /** @type {Map<string, Known>} */
   #known = new Map();
@@ -24,6 +27,8 @@ export class Providers {
   #cells = new Map();
   /** @type {Set<string>} */
   #changed = new Set();
+  /** Ids of those that are shown, in order, as long as that holds. @type {string[] | undefined} */
+  #order;
   /** Connected, but not told of. */
   #beyond = 0;
   /** Whether the broker has said who there is. */
@@ -41,6 +46,7 @@ export class Providers {
     const filter = byId('provider-filter', HTMLInputElement);
     filter.addEventListener('input', () => {
       this.#filter = filter.value.trim().toLowerCase();
+      this.#order = undefined;
       this.#show();
     });
     for (const id of ['as-tiles', 'as-table']) {
@@ -51,7 +57,12 @@ export class Providers {
         this.#show();
       });
     }
-    byId('provider-cells').addEventListener('keydown', (event) => this.#move(event));
+    const cells = byId('provider-cells');
+    cells.addEventListener('keydown', (event) => this.#move(event));
+    // What a cell stands for is a tip, made only for who points at it.
+    cells.addEventListener('pointerover', ({ target }) => {
+      if (target instanceof HTMLButtonElement) target.title = target.getAttribute('aria-label') ?? '';
+    });
   }
 
   /** @param {ProvidersEvent} event */
@@ -61,6 +72,8 @@ export class Providers {
       this.#tiles.clear();
       this.#cells.clear();
     }
+    const moved = left.length > 0 || changed.some(({ id }) => !this.#known.has(id));
+    if (all || moved || this.#filter) this.#order = undefined;
     for (const id of left) {
       this.#known.delete(id);
       this.#tiles.delete(id);
@@ -98,13 +111,19 @@ export class Providers {
 
   /** Those that the filter lets through, the tabs last, by name. */
   #found() {
+    this.#order ??= this.#sorted();
+    return this.#order.flatMap((id) => this.#known.get(id) ?? []);
+  }
+
+  #sorted() {
     const wanted = this.#filter;
     const fits = (/** @type {Known} */ provider) => !wanted
       || [provider.name, provider.kind, stateWord(provider), provider.transport ?? '', provider.agent]
         .some((text) => text.toLowerCase().includes(wanted));
-    return [...this.#known.values()].filter(fits).sort((a, b) => (
-      b.kind.localeCompare(a.kind) || a.name.localeCompare(b.name, undefined, { numeric: true }) || a.id.localeCompare(b.id)
-    ));
+    return [...this.#known.values()]
+      .filter(fits)
+      .sort((a, b) => BY_NAME.compare(b.kind, a.kind) || BY_NAME.compare(a.name, b.name) || BY_NAME.compare(a.id, b.id))
+      .map(({ id }) => id);
   }
 
   /** @param {Known[]} shown */
@@ -130,14 +149,13 @@ export class Providers {
         const button = /** @type {HTMLElement} */ (cell.firstElementChild);
         button.style.setProperty('--load', String(Math.min(1, provider.busy / Math.max(1, provider.slots))));
         button.classList.toggle('cooled', provider.state !== 'ready');
-        button.title = `${provider.name}: ${provider.busy} of ${provider.slots} busy, ${stateWord(provider)}`;
-        button.setAttribute('aria-label', button.title);
+        button.setAttribute('aria-label', `${provider.name}: ${provider.busy} of ${provider.slots} busy, ${stateWord(provider)}`);
       }
       return cell;
     }));
     // One stop for the tabulator key; arrows go on from there.
-    const buttons = [...list.querySelectorAll('button')];
-    if (!buttons.some((button) => button.tabIndex === 0) && buttons[0]) buttons[0].tabIndex = 0;
+    if (list.querySelector('[tabindex="0"]')) return;
+    list.querySelector('button')?.setAttribute('tabindex', '0');
   }
 
   /** @param {string} id */
@@ -176,9 +194,8 @@ export class Providers {
   /** @param {boolean} wanted */
   #showChosen(wanted) {
     const provider = this.#known.get(this.#chosen);
-    for (const [id, cell] of this.#cells) {
-      cell.firstElementChild?.setAttribute('aria-pressed', String(id === this.#chosen));
-    }
+    for (const pressed of byId('provider-cells').querySelectorAll('[aria-pressed="true"]')) pressed.setAttribute('aria-pressed', 'false');
+    this.#cells.get(this.#chosen)?.firstElementChild?.setAttribute('aria-pressed', 'true');
     const place = byId('provider-chosen');
     place.hidden = !wanted;
     if (!provider) {
