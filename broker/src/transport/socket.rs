@@ -111,6 +111,8 @@ impl Socket {
             tokio::select! {
                 () = &mut reading => {}
                 () = &mut writing => {}
+                // Somebody who takes nothing can't be told anything either.
+                () = self.overdue() => {}
             }
         }
         let end = self.0.end.lock().clone();
@@ -121,6 +123,12 @@ impl Socket {
             while let Some(Ok(_)) = stream.next().await {}
         };
         let _ = timeout(GOODBYE, goodbye).await;
+    }
+
+    /// Ends a while after the session did.
+    async fn overdue(&self) {
+        self.0.mux.closed().await;
+        tokio::time::sleep(GOODBYE).await;
     }
 
     async fn read<E>(&self, stream: &mut (impl Stream<Item = Result<Packet, E>> + Unpin))

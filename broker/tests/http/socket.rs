@@ -208,6 +208,19 @@ async fn whoever_breaks_a_rule_is_told_which() {
 }
 
 #[tokio::test]
+async fn a_silent_provider_is_given_up_with_its_seat() {
+    let broker = Broker::start(&["--providers-max=1", "--session-idle=1s"]).await;
+    let silent = join(&broker).await;
+    // It is connected all the time and reads nothing, not even the goodbye.
+    let protocol = ("sec-websocket-protocol", SUBPROTOCOL);
+    while connect(&broker, &[protocol]).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert!(providers(&broker).await.is_empty());
+    drop(silent);
+}
+
+#[tokio::test]
 async fn a_hello_has_its_time() {
     let broker = Broker::start(&[]).await;
     let mut socket = socket(&broker).await;

@@ -77,6 +77,8 @@ pub(super) async fn carry(mux: Mux, socket: Socket) {
     tokio::select! {
         () = writing => {}
         reason = read(&mux, &mut stream) => return mux.close(&reason),
+        // Somebody who takes nothing can't be told anything either.
+        () = overdue(&mux) => return,
     }
     // What was said last has to arrive: so the broker closes first.
     let goodbye = async {
@@ -88,6 +90,12 @@ pub(super) async fn carry(mux: Mux, socket: Socket) {
         while let Some(Ok(_)) = stream.next().await {}
     };
     _ = timeout(GOODBYE, goodbye).await;
+}
+
+/// Ends a while after the session did.
+async fn overdue(mux: &Mux) {
+    mux.closed().await;
+    tokio::time::sleep(GOODBYE).await;
 }
 
 /// Takes what comes; says why no more does.
