@@ -75,3 +75,28 @@ fn results_that_differ_are_disputed_and_all_are_shown() {
         Ok(())
     });
 }
+
+#[test]
+fn results_of_strangers_are_confirmed_until_they_are_trusted() {
+    let strangers = Setup::broker()
+        .args(&["--trust", "adaptive", "--trusted-after", "3"])
+        .native("one", 1)
+        .native("two", 1)
+        .native("three", 1);
+    with_pool(&strangers, async |pool| {
+        let job = |count: u32| json!({ "module": "dice", "count": count, "deterministic": { "seed": 7 } });
+        let (first, results) = run(pool, &job(1)).await?;
+        assert_eq!(first.state, "succeeded");
+        assert_eq!(results[0]["attempts"], 2, "{}", results[0]);
+        run(pool, &job(20)).await?;
+        let providers: Value = pool.client.get("/v1/providers").await?.json()?;
+        let all = providers["items"].as_array().expect("a list");
+        let trusted = all.iter().filter(|provider| provider["trust"] == "trusted");
+        assert!(trusted.count() >= 2, "{providers}");
+        // By now most results need nobody else's.
+        let (last, results) = run(pool, &job(60)).await?;
+        assert_eq!(last.count("succeeded"), 60);
+        assert!(results.iter().any(|result| result["attempts"] == 1));
+        Ok(())
+    });
+}
