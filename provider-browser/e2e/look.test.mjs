@@ -133,6 +133,59 @@ test('the page of a job, light and dark, is good for everybody', LIMIT, async ()
   }
 });
 
+test('a disputed task shows the results that differ', LIMIT, async () => {
+  const { id } = jobPage(40);
+  const path = `/v1/jobs/${id}/tasks/3`;
+  const variant = (nth, more) => ({
+    digest: `sha256:${nth}`, provider: { id: provider(nth).id, name: provider(nth).name, kind: provider(nth).kind }, state: 'succeeded', exit_code: 0, reason: null,
+    stdout_digest: `sha256:${nth}`, stdout_size: 5, stderr_digest: `sha256:${nth}`, stderr_size: 0, artifacts: [], ...more,
+  });
+  stage.answers.set(path, {
+    task: `${id}.3`, index: 3, state: 'disputed', exit_code: null, reason: '3 results, all of them different', artifacts: [], provider: null, attempts: 3,
+    timing: { queued_ms: 1, transfer_ms: 0, prepare_ms: 0, run_ms: 0, total_ms: 9 }, stdout: '', stderr: '',
+    variants: [variant(1, { stdout: 'four\n' }), variant(2, { stdout_base64: btoa('\xfffive') }), variant(4, { state: 'failed', exit_code: 7, stdout_size: 400_000 })],
+  });
+  stage.answers.set(`${path}/trace`, { task: `${id}.3`, state: 'disputed', steps: [] });
+  const page = await open(browser, `${stage.url}/jobs/${id}#task-3`);
+  const rows = page.locator('#variant-list > li');
+  await rows.nth(2).waitFor();
+  await rows.filter({ hasText: 'lab-1 (native): succeeded, exit code 0' }).getByText('four').waitFor();
+  await rows.filter({ hasText: 'tab-2 (browser)' }).getByText('0000  ff 66 69 76 65').waitFor();
+  await rows.filter({ hasText: 'lab-4 (native): failed, exit code 7' }).getByText('stdout: 391 KiB, sha256:4').waitFor();
+  await accessible(page, 'disputed');
+  await pictures(page, 'job-disputed');
+  assert.deepEqual(page.troubles, []);
+});
+
+test('a page that nobody sees gives its connection back, and comes back when it is seen', LIMIT, async () => {
+  let streams = 0;
+  stage.onStream = (path, send) => {
+    streams += 1;
+    send('stats', stats({ providers: streams }));
+  };
+  const page = await open(browser, 'about:blank');
+  await page.clock.install();
+  await page.goto(stage.url);
+  const figure = (text) => page.locator('#figure-providers', { hasText: text }).waitFor();
+  await figure('1');
+  assert.equal(stage.listening('/v1/events'), 1);
+  const see = (hidden) => page.evaluate((value) => {
+    Object.defineProperty(document, 'hidden', { value, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+  await see(true);
+  await page.clock.fastForward(35_000);
+  // Something comes now and then, or the broker would be taken for gone.
+  stage.send('/v1/events', 'stats', stats({ providers: 77 }));
+  await figure('77');
+  assert.equal(stage.listening('/v1/events'), 1, 'not at once');
+  await page.clock.fastForward(30_000);
+  await until('the connection is given back', () => stage.listening('/v1/events') === 0);
+  await see(false);
+  await figure('2');
+  assert.equal(stage.listening('/v1/events'), 1);
+});
+
 test('five thousand providers', LIMIT, async () => {
   const many = Array.from({ length: 2_000 }, (_, number) => provider(number + 1, number === 700 ? { state: 'cooled-down', reason: 'it failed' } : {}));
   pool({ providers: many, beyond: 3_000 });

@@ -37,7 +37,7 @@ const live = new Live('/v1/events', {
   },
   providers: (event) => providers.take(event),
   jobs: (event) => jobs.take(event),
-}, showStanding(() => live.retry()));
+}, showStanding(() => live.retry()), { rests: true });
 
 // Time goes on although nothing happens.
 setInterval(() => {

@@ -21,6 +21,9 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
 /** The broker sends something every 15 s: after this silence it is gone. */
 const SILENCE_MS = 40_000;
+/** A page that nobody sees gives its connection back after this time: a browser has
+ * only a few for each broker. */
+const REST_AFTER_MS = 60_000;
 /** Answers of the broker that don't change by asking again. */
 const FINAL = new Set([400, 401, 403, 404, 405, 406]);
 
@@ -35,20 +38,26 @@ export class Live {
   #request;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #rest;
+  #resting = false;
 
   /**
    * Begins to listen.
    * @param {string} path
    * @param {Record<string, (data: any) => void>} handlers by event name; the data is its JSON
    * @param {(standing: Standing) => void} onStanding
+   * @param {{ rests?: boolean }} [how] whether it rests while nobody sees the page
    */
-  constructor(path, handlers, onStanding) {
+  constructor(path, handlers, onStanding, { rests = false } = {}) {
     this.#path = path;
     this.#handlers = handlers;
     this.#onStanding = onStanding;
     addEventListener('online', () => this.#hurry());
     document.addEventListener('visibilitychange', () => {
+      clearTimeout(this.#rest);
       if (!document.hidden) this.#hurry();
+      else if (rests) this.#rest = setTimeout(() => this.#lieDown(), REST_AFTER_MS);
     });
     this.#connect();
   }
@@ -59,6 +68,7 @@ export class Live {
     this.#request?.abort();
     this.#failures = 0;
     this.#over = false;
+    this.#resting = false;
     this.#connect();
   }
 
@@ -70,9 +80,20 @@ export class Live {
     this.#onStanding({ state: 'over' });
   }
 
-  /** A wait that goes on is cut short. */
+  /** A wait or a rest that goes on is cut short. */
   #hurry() {
-    if (this.#timer !== undefined && !this.#over) this.retry();
+    if (this.#resting || (this.#timer !== undefined && !this.#over)) this.retry();
+  }
+
+  /** Gives the connection back until somebody looks. */
+  #lieDown() {
+    if (this.#over || !this.#request) return;
+    this.#resting = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const request = this.#request;
+    this.#request = undefined;
+    request.abort();
   }
 
   async #connect() {

@@ -62,7 +62,7 @@ export function saves(link, path, name) {
 }
 
 /** @param {string} base64 */
-function decoded(base64) {
+export function decoded(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 

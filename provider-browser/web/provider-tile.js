@@ -3,9 +3,6 @@
 
 /** @import { PoolProvider } from '../types/api' */
 
-/** A broker may know more of a provider.
- * @typedef {PoolProvider & { transport?: string }} Known */
-
 import { bytes, duration, element, number, plural, setText, speed } from './text.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -38,7 +35,7 @@ const LOOKS = /** @type {Record<string, string>} */ ({
   ready: 'good', paused: '', draining: 'warn', 'cooled-down': 'warn',
 });
 
-/** @param {Known} provider why it gets no tasks at the moment, if it gets none */
+/** @param {PoolProvider} provider why it gets no tasks at the moment, if it gets none */
 export function whyIdle(provider) {
   const reason = provider.reason ?? '';
   switch (provider.state) {
@@ -49,13 +46,13 @@ export function whyIdle(provider) {
   }
 }
 
-/** @param {Known} provider */
+/** @param {PoolProvider} provider */
 export const stateLook = (provider) => LOOKS[provider.state] ?? '';
 
-/** @param {Known} provider */
+/** @param {PoolProvider} provider */
 export const stateWord = (provider) => provider.state.replaceAll('-', ' ');
 
-/** @param {Known} provider */
+/** @param {PoolProvider} provider */
 export const trip = (provider) => (provider.round_trip_ms === null ? '–' : duration(provider.round_trip_ms));
 
 /** @param {string} value @param {string} what */
@@ -71,7 +68,7 @@ export class Tile {
   #why = element('div', 'why');
   root;
 
-  /** @param {Known} provider @param {'li' | 'div'} [as] */
+  /** @param {PoolProvider} provider @param {'li' | 'div'} [as] */
   constructor(provider, as = 'li') {
     this.#slots.setAttribute('aria-hidden', 'true');
     this.root = element(as, 'provider',
@@ -81,7 +78,7 @@ export class Tile {
     this.show(provider);
   }
 
-  /** @param {Known} provider */
+  /** @param {PoolProvider} provider */
   show(provider) {
     const { busy, slots } = provider;
     setText(this.#name, provider.name);

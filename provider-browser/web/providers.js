@@ -2,8 +2,7 @@
 // The pool as a picture: a tile for each provider; when they are many, a small
 // cell for each, of which one can be chosen; or all as a table.
 
-/** @import { ProvidersEvent } from '../types/api' */
-/** @import { Known } from './provider-tile.js' */
+/** @import { PoolProvider, ProvidersEvent } from '../types/api' */
 
 import { arrange } from './jobs.js';
 import { Tile, stateWord, trip } from './provider-tile.js';
@@ -19,7 +18,7 @@ const ROWS_MAX = 200;
 const BY_NAME = new Intl.Collator(undefined, { numeric: true });
 
 export class Providers {
-  /** @type {Map<string, Known>} */
+  /** @type {Map<string, PoolProvider>} */
   #known = new Map();
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
@@ -117,8 +116,8 @@ export class Providers {
 
   #sorted() {
     const wanted = this.#filter;
-    const fits = (/** @type {Known} */ provider) => !wanted
-      || [provider.name, provider.kind, stateWord(provider), provider.transport ?? '', provider.agent]
+    const fits = (/** @type {PoolProvider} */ provider) => !wanted
+      || [provider.name, provider.kind, stateWord(provider), provider.transport, provider.agent]
         .some((text) => text.toLowerCase().includes(wanted));
     return [...this.#known.values()]
       .filter(fits)
@@ -126,7 +125,7 @@ export class Providers {
       .map(({ id }) => id);
   }
 
-  /** @param {Known[]} shown */
+  /** @param {PoolProvider[]} shown */
   #showTiles(shown) {
     arrange(byId('provider-tiles'), shown.map((provider) => {
       const { id } = provider;
@@ -138,7 +137,7 @@ export class Providers {
     }));
   }
 
-  /** @param {Known[]} shown */
+  /** @param {PoolProvider[]} shown */
   #showCells(shown) {
     const list = byId('provider-cells');
     arrange(list, shown.map((provider) => {
@@ -210,7 +209,7 @@ export class Providers {
     }
   }
 
-  /** @param {Known[]} shown */
+  /** @param {PoolProvider[]} shown */
   #showRows(shown) {
     byId('provider-rows').replaceChildren(...shown.map((provider) => {
       const figure = (/** @type {string} */ text) => element('td', 'number', text);
@@ -221,7 +220,7 @@ export class Providers {
         figure(`${number(provider.busy)} / ${number(provider.slots)}`),
         figure(speed(provider.speed)),
         figure(trip(provider)),
-        element('td', '', provider.transport ?? '–'),
+        element('td', '', provider.transport),
         figure(bytes(provider.memory)),
         figure(number(provider.tasks_done)),
         figure(number(provider.failures)));

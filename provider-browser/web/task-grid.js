@@ -105,7 +105,10 @@ export class TaskGrid {
     this.#canvas.height = Math.round(rows * this.#cell * sharp);
     this.#canvas.style.width = `${this.#columns * this.#cell}px`;
     this.#canvas.style.height = `${rows * this.#cell}px`;
-    this.#paintAll();
+    // At once: a canvas of another size is empty until it is drawn.
+    cancelAnimationFrame(this.#frame);
+    this.#dirty = [0, rows - 1];
+    this.#draw();
   }
 
   #paintAll() {

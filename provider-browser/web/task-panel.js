@@ -7,6 +7,7 @@ import { ask } from './api.js';
 import { outputView, saves } from './output.js';
 import { inWords } from './states.js';
 import { byId, bytes, duration, element, number, setText } from './text.js';
+import { variantRow } from './variants.js';
 import { waterfall } from './waterfall.js';
 
 const LOOKS = /** @type {Record<string, string>} */ ({ queued: '', running: 'busy', succeeded: 'good', cancelled: 'warn' });
@@ -72,6 +73,9 @@ export class TaskPanel {
     ]));
     const steps = trace.steps.length > 0 ? waterfall(trace) : element('p', 'soft small', 'Nothing has happened yet.');
     byId('waterfall').replaceChildren(steps);
+    const variants = task.variants ?? [];
+    byId('variants').hidden = variants.length === 0;
+    byId('variant-list').replaceChildren(...variants.map(variantRow));
     byId('outputs').replaceChildren(...outputs);
     byId('artifacts').hidden = task.artifacts.length === 0;
     const all = element('a', 'button quiet tiny', 'Save all (zip)');

@@ -44,6 +44,11 @@ export class Stage {
     for (const response of this.#streams.get(path) ?? []) this.#event(response, name, data);
   }
 
+  /** How many listen to that path. */
+  listening(path) {
+    return this.#streams.get(path)?.size ?? 0;
+  }
+
   async stop() {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
