@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { accessible } from './lib/accessible.mjs';
 import { DESKTOP, PHONE, launch, open, picture } from './lib/browser.mjs';
 import { Pool } from './lib/pool.mjs';
 import { until } from './lib/wait.mjs';
@@ -46,6 +47,7 @@ test('a tab joins with one click, runs a job, and says so', limit, async () => {
   await picture(page, 'join-before-desktop');
   const before = await pool.api('/v1/providers');
   assert.deepEqual(before.items, [], 'nothing starts without a click');
+  await accessible(page, 'before the start');
   await button(page, 'Start').click();
   const provider = await pool.joined('lab-3');
   assert.equal(provider.kind, 'browser');
@@ -76,7 +78,19 @@ test('what runs is shown with its name, since when, and its memory', limit, asyn
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `nothing is wider than the screen: ${wide} px`);
     }
+    await accessible(page, `while it runs, ${scheme}`);
   }
+  await pool.api(`/v1/jobs/${id}`, { method: 'DELETE' });
+  await leave(page);
+});
+
+test('the memory of a guest is seen while it computes and calls nothing', limit, async () => {
+  const grows = `(module (memory 1) (func (export "_start")
+    (drop (memory.grow (i32.const 399))) (loop $again (br $again))))`;
+  await pool.api('/v1/blobs/grows.wasm', { method: 'PUT', body: grows });
+  const page = await joined('sees', '&slots=1');
+  const { id } = await pool.submit({ module: 'grows.wasm', count: 1, defaults: { memory: '64MiB' } });
+  await slot(page, '25 MiB of 64 MiB').waitFor();
   await pool.api(`/v1/jobs/${id}`, { method: 'DELETE' });
   await leave(page);
 });
@@ -122,6 +136,7 @@ test('a pause lets what runs end, gives back what waits, and can be ended', limi
   await page.waitForFunction(() => document.title.startsWith('⏸'));
   assert.equal((await pool.joined('pauses')).slots, 0);
   await picture(page, 'join-paused-desktop');
+  await accessible(page, 'paused');
   await button(page, 'Resume').click();
   assert.equal((await pool.ended(id)).state, 'succeeded');
   assert.equal(await attempts(id, 2), 1, 'what was given back is no failure');

@@ -15,6 +15,9 @@ pub enum ToGuest {
     Run(Box<Order>),
     /// Find out how fast this worker is.
     Benchmark,
+    /// Limit the memory of the module that comes along to so many bytes, and
+    /// compile it.
+    Compile(u64),
 }
 
 /// One run.
@@ -40,6 +43,18 @@ pub enum FromGuest {
     Report(Box<Report>),
     /// The speed that was asked for, or what is wrong with the engine.
     Speed(Result<u32, String>),
+    /// The compiled module comes along; or it is too large from the start, or
+    /// can't be compiled.
+    Compiled(Result<Fit, String>),
+}
+
+/// Whether a module can be run within a limit of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fit {
+    /// It can.
+    Fits,
+    /// It wants more from the start.
+    TooLarge,
 }
 
 /// How a run ended, and all that came out of it.

@@ -36,15 +36,8 @@ function hostView() {
 }
 
 function guestView(end) {
-  if (end > guest.length && guestMemory) {
-    guest = new Uint8Array(guestMemory.buffer);
-    showMemory();
-  }
+  if (end > guest.length && guestMemory) guest = new Uint8Array(guestMemory.buffer);
   return guest;
-}
-
-function showMemory() {
-  if (shared) Atomics.store(shared.control, PAGES, wasipoolSize() / PAGE_BYTES);
 }
 
 function copy(from, start, into, at, length) {
@@ -98,8 +91,12 @@ globalThis.wasipoolShare = (control, stdout, stderr) => {
 globalThis.wasipoolStarted = (ms) => {
   if (!shared) return;
   shared.start[0] = ms;
-  showMemory();
+  wasipoolGrown(wasipoolSize() / PAGE_BYTES);
   Atomics.store(shared.control, STARTED, 1);
+};
+
+globalThis.wasipoolGrown = (pages) => {
+  if (shared) Atomics.store(shared.control, PAGES, pages);
 };
 
 globalThis.wasipoolWritten = (stream, from, length) => {

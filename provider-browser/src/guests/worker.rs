@@ -1,5 +1,8 @@
 //! One worker in which guests run.
 
+use core::cell::RefCell;
+use std::rc::Rc;
+
 use js_sys::{Array, Uint8Array, WebAssembly};
 use wasipool_shared::wire::frame::{decode_one, encode_one};
 use wasm_bindgen::prelude::*;
@@ -17,6 +20,8 @@ const SCRIPT: &str = "guest-worker.js";
 pub(crate) struct GuestWorker {
     worker: Worker,
     shared: Option<SharedOutput>,
+    /// What came beside its last message.
+    beside: Rc<RefCell<Option<JsValue>>>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_error: Closure<dyn FnMut(ErrorEvent)>,
 }
@@ -31,8 +36,17 @@ impl GuestWorker {
         let say = |error: JsValue| message(&error);
         let worker = Worker::new_with_options(SCRIPT, &options).map_err(say)?;
         let hear = tell.clone();
+        let beside = Rc::new(RefCell::new(None));
+        let came = Rc::clone(&beside);
         let on_message = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            let bytes = event.data().unchecked_into::<Uint8Array>().to_vec();
+            let bytes = match event.data().dyn_into::<Array>() {
+                Ok(both) => {
+                    came.replace(Some(both.get(1)));
+                    both.get(0)
+                }
+                Err(bytes) => bytes,
+            };
+            let bytes = bytes.unchecked_into::<Uint8Array>().to_vec();
             hear(decode_one(&bytes).map_err(|error| error.to_string()));
         });
         let on_error = Closure::<dyn FnMut(ErrorEvent)>::new(move |event: ErrorEvent| {
@@ -50,6 +64,7 @@ impl GuestWorker {
         Ok(Self {
             worker,
             shared: None,
+            beside,
             _on_message: on_message,
             _on_error: on_error,
         })
@@ -58,6 +73,16 @@ impl GuestWorker {
     /// Asks for its speed.
     pub(crate) fn benchmark(&self) -> Result<(), String> {
         self.post(&ToGuest::Benchmark, &Array::new())
+    }
+
+    /// Asks for a module, compiled with its memory limited.
+    pub(crate) fn compile(&self, module: &Uint8Array, limit: u64) -> Result<(), String> {
+        self.post(&ToGuest::Compile(limit), &Array::of1(module))
+    }
+
+    /// What came beside its last message, once.
+    pub(crate) fn take_beside(&self) -> Option<JsValue> {
+        self.beside.take()
     }
 
     /// Lets it run a guest.

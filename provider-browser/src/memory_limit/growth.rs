@@ -1,9 +1,10 @@
-//! `memory.grow` becomes a call of a function that notes what was denied.
+//! `memory.grow` becomes a call of a function that notes what was denied, and
+//! tells what the memory is then.
 
 use wasmparser::{BinaryReaderError, FunctionBody, MemoryType, Operator};
 
-use super::DENIED_EXPORT;
 use super::sections::{slice, write_bytes, write_s64, write_u32};
+use super::{DENIED_EXPORT, GROWN_EXPORT};
 
 /// What is there before the change.
 pub(super) struct Growth<'a> {
@@ -13,6 +14,8 @@ pub(super) struct Growth<'a> {
     pub(super) functions: u32,
     /// Globals, imported ones included.
     pub(super) globals: u32,
+    /// Tables, imported ones included.
+    pub(super) tables: u32,
     /// Memories, each with the most pages it can have.
     pub(super) memories: &'a [(MemoryType, u64)],
 }
@@ -21,8 +24,9 @@ pub(super) struct Growth<'a> {
 pub(super) struct Changed {
     pub(super) types: Vec<Vec<u8>>,
     pub(super) functions: Vec<Vec<u8>>,
+    pub(super) table: Vec<u8>,
     pub(super) global: Vec<u8>,
-    pub(super) export: Vec<u8>,
+    pub(super) exports: Vec<Vec<u8>>,
     pub(super) code: Vec<u8>,
 }
 
@@ -30,19 +34,24 @@ mod op {
     pub(super) const IF_EMPTY: [u8; 2] = [0x04, 0x40];
     pub(super) const END: u8 = 0x0b;
     pub(super) const CALL: u8 = 0x10;
+    pub(super) const CALL_INDIRECT: u8 = 0x11;
     pub(super) const SELECT: u8 = 0x1b;
     pub(super) const LOCAL_GET: u8 = 0x20;
     pub(super) const LOCAL_TEE: u8 = 0x22;
     pub(super) const GLOBAL_SET: u8 = 0x24;
+    pub(super) const TABLE_GET: u8 = 0x25;
     pub(super) const MEMORY_SIZE: u8 = 0x3f;
     pub(super) const MEMORY_GROW: u8 = 0x40;
     pub(super) const I32_CONST: u8 = 0x41;
     pub(super) const I64_CONST: u8 = 0x42;
+    pub(super) const I32_EQZ: u8 = 0x45;
     pub(super) const I32_EQ: u8 = 0x46;
     pub(super) const I64_EQ: u8 = 0x51;
     pub(super) const I64_GT_U: u8 = 0x56;
     pub(super) const I64_ADD: u8 = 0x7c;
     pub(super) const I64_EXTEND_I32_U: u8 = 0xad;
+    pub(super) const REF_IS_NULL: u8 = 0xd1;
+    pub(super) const FUNCREF: u8 = 0x70;
     pub(super) const I32: u8 = 0x7f;
     pub(super) const I64: u8 = 0x7e;
     /// -1 as a signed number.
@@ -80,17 +89,25 @@ impl Growth<'_> {
             functions.push(function);
             write_bytes(&mut code, &self.helper(index, memory, *maximum));
         }
-        let types = [op::I32, op::I64].map(|number| vec![0x60, 1, number, 1, number]);
-        let mut export = Vec::new();
-        write_bytes(&mut export, DENIED_EXPORT.as_bytes());
-        export.push(3);
-        write_u32(&mut export, self.globals);
+        let [grow32, grow64] = [op::I32, op::I64].map(|number| vec![0x60, 1, number, 1, number]);
+        let export = |name: &str, kind, index| {
+            let mut export = Vec::new();
+            write_bytes(&mut export, name.as_bytes());
+            export.push(kind);
+            write_u32(&mut export, index);
+            export
+        };
         Ok(Some(Changed {
-            types: types.to_vec(),
+            types: vec![grow32, grow64, vec![0x60, 1, op::I64, 0]],
             functions,
+            // One place, at first empty, and never more.
+            table: vec![op::FUNCREF, 1, 1, 1],
             // i64, mutable, 0.
             global: vec![op::I64, 1, op::I64_CONST, 0, op::END],
-            export,
+            exports: vec![
+                export(DENIED_EXPORT, 3, self.globals),
+                export(GROWN_EXPORT, 1, self.tables),
+            ],
             code,
         }))
     }
@@ -127,6 +144,7 @@ impl Growth<'_> {
     ///     wanted = memory.size + delta;
     ///     denied = if wanted > maximum { wanted } else { -1 };
     /// }
+    /// if grown[0] != null { grown[0](memory.size) }
     /// old
     /// ```
     fn helper(&self, index: u32, memory: &MemoryType, maximum: u64) -> Vec<u8> {
@@ -159,6 +177,17 @@ impl Growth<'_> {
         write_s64(&mut body, maximum);
         body.extend([op::I64_GT_U, op::SELECT, op::GLOBAL_SET]);
         write_u32(&mut body, self.globals);
+        body.push(op::END);
+        body.extend([op::I32_CONST, 0, op::TABLE_GET]);
+        write_u32(&mut body, self.tables);
+        body.extend([op::REF_IS_NULL, op::I32_EQZ]);
+        body.extend(op::IF_EMPTY);
+        body.push(op::MEMORY_SIZE);
+        write_u32(&mut body, index);
+        body.extend_from_slice(extend);
+        body.extend([op::I32_CONST, 0, op::CALL_INDIRECT]);
+        write_u32(&mut body, self.types + 2);
+        write_u32(&mut body, self.tables);
         body.extend([op::END, op::LOCAL_GET, OLD, op::END]);
         body
     }

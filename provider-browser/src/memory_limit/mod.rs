@@ -7,7 +7,9 @@
 //! - each memory's maximum becomes the limit, unless it is smaller already;
 //! - each `memory.grow` becomes a call of a function that grows the memory and,
 //!   if that was denied, notes in a global how many pages were wanted. The
-//!   global is exported as [`DENIED_EXPORT`].
+//!   global is exported as [`DENIED_EXPORT`]. It also calls the function in the
+//!   table [`GROWN_EXPORT`], if there is one: a memory that grows can't be seen
+//!   from elsewhere.
 //!
 //! What is added goes to the end of its section, so that no index changes.
 
@@ -31,6 +33,10 @@ pub const PAGE_LOG2: u32 = 16;
 /// and the engine itself had no memory left. 0 while none was denied. Modules
 /// without `memory.grow` don't have it.
 pub const DENIED_EXPORT: &str = "wasipool:denied-pages";
+
+/// The export of a table with one place, empty at first: for a function that
+/// takes an `i64`, the pages of a memory after each `memory.grow`.
+pub const GROWN_EXPORT: &str = "wasipool:grown";
 
 /// What became of a module.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,13 +94,15 @@ pub fn limit_memory(wasm: &[u8], limit: u64) -> Result<Limited, LimitError> {
         types: module.types,
         functions: module.functions,
         globals: module.globals,
+        tables: module.tables,
         memories: &memories,
     };
     if let Some(changed) = growth.apply(wasm, &module.bodies)? {
         sections::append(&mut sections, id::TYPE, changed.types);
         sections::append(&mut sections, id::FUNCTION, changed.functions);
+        sections::append(&mut sections, id::TABLE, vec![changed.table]);
         sections::append(&mut sections, id::GLOBAL, vec![changed.global]);
-        sections::append(&mut sections, id::EXPORT, vec![changed.export]);
+        sections::append(&mut sections, id::EXPORT, changed.exports);
         sections::replace(&mut sections, id::CODE, changed.code);
     }
     Ok(Limited::Module(sections::assemble(wasm, &sections)?))
@@ -109,6 +117,8 @@ struct Module<'a> {
     functions: u32,
     /// Globals, imported ones first.
     globals: u32,
+    /// Tables, imported ones first.
+    tables: u32,
     memories: Vec<MemoryType>,
     bodies: Vec<FunctionBody<'a>>,
 }
@@ -138,11 +148,13 @@ impl<'a> Module<'a> {
                         TypeRef::Func(_) | TypeRef::FuncExact(_) => self.functions += 1,
                         TypeRef::Global(_) => self.globals += 1,
                         TypeRef::Memory(_) => return Err(LimitError::ImportedMemory),
-                        TypeRef::Table(_) | TypeRef::Tag(_) => {}
+                        TypeRef::Table(_) => self.tables += 1,
+                        TypeRef::Tag(_) => {}
                     }
                 }
             }
             Payload::FunctionSection(functions) => self.functions += functions.count(),
+            Payload::TableSection(tables) => self.tables += tables.count(),
             Payload::MemorySection(memories) => {
                 self.memories = memories.into_iter().collect::<Result<_, _>>()?;
             }

@@ -8,6 +8,7 @@ use wasmparser::{BinaryReader, BinaryReaderError, MemoryType};
 pub(super) mod id {
     pub(crate) const TYPE: u8 = 1;
     pub(crate) const FUNCTION: u8 = 3;
+    pub(crate) const TABLE: u8 = 4;
     pub(crate) const MEMORY: u8 = 5;
     pub(crate) const GLOBAL: u8 = 6;
     pub(crate) const EXPORT: u8 = 7;

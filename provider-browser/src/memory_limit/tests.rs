@@ -52,6 +52,42 @@ fn growth_over_the_limit_is_denied_and_noted() {
 }
 
 #[test]
+fn growth_is_told_to_who_wants_to_know() {
+    let tabled = r#"(module
+        (type $unused (func (param f32)))
+        (table $own 3 externref)
+        (table $other 1 funcref)
+        (memory (export "memory") 2)
+        (func $callee (result i32) (i32.const 41))
+        (elem (table $other) (i32.const 0) func $callee)
+        (func (export "_start") (result i32)
+            (drop (memory.grow (i32.const 6)))
+            (drop (memory.grow (i32.const 99)))
+            (i32.add
+                (table.size $own)
+                (call_indirect $other (result i32) (i32.const 0)))))"#;
+    for (wat, result, told) in [(GROWS, -1, [8, 8]), (tabled, 44, [8, 8])] {
+        let engine = Engine::default();
+        let module = Module::new(&engine, limited(wat, MIB)).unwrap();
+        let mut store = Store::new(&engine, Vec::new());
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let tell = wasmtime::Func::wrap(
+            &mut store,
+            |mut caller: wasmtime::Caller<'_, Vec<i64>>, pages: i64| caller.data_mut().push(pages),
+        );
+        let table = instance.get_table(&mut store, GROWN_EXPORT).unwrap();
+        table
+            .set(&mut store, 0, wasmtime::Ref::Func(Some(tell)))
+            .unwrap();
+        let start = instance
+            .get_typed_func::<(), i32>(&mut store, "_start")
+            .unwrap();
+        assert_eq!(start.call(&mut store, ()).unwrap(), result);
+        assert_eq!(store.data(), &told, "also when it was denied");
+    }
+}
+
+#[test]
 fn sections_that_are_missing_are_made_in_their_place() {
     let wat = r#"(module
         (tag (param i32))

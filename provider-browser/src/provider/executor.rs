@@ -249,7 +249,7 @@ impl Executor {
                 self.pool.ended(worker, report.reusable, &mut actions);
                 self.report(*report, out);
             }
-            Ok(FromGuest::Speed(_)) => {}
+            Ok(FromGuest::Speed(_) | FromGuest::Compiled(_)) => {}
             Err(error) => {
                 if let Some(attempt) = self.pool.failed(worker, &mut actions) {
                     let fault = Fault::Internal(format!("its worker failed: {error}"));

@@ -51,7 +51,7 @@ async fn speed() -> Result<u32, String> {
         match answers.take().await? {
             FromGuest::Ready => worker.benchmark()?,
             FromGuest::Speed(speed) => return speed,
-            FromGuest::Started(_) | FromGuest::Report(_) => {}
+            FromGuest::Started(_) | FromGuest::Report(_) | FromGuest::Compiled(_) => {}
         }
     }
 }

@@ -56,6 +56,9 @@ impl House {
         }
         status.paused = wishes.pause();
         status.slots = wishes.slots();
+        if let Some(measured) = &self.measured {
+            status.memory_bytes = measured.capacity(status.slots).memory_bytes;
+        }
         if change == Change::GiveBack {
             inputs.push(Input::GiveBack);
         }

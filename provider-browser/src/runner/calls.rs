@@ -6,6 +6,7 @@
 
 use core::cell::RefCell;
 
+use js_sys::WebAssembly::Table;
 use js_sys::{Object, Reflect};
 use wasipool_wasi::for_each_import;
 use wasipool_wasi::types::{Errno, Stream};
@@ -14,6 +15,7 @@ use wasm_bindgen::prelude::*;
 
 use super::glue;
 use super::world::TabWorld;
+use crate::memory_limit::GROWN_EXPORT;
 
 /// The name in front of each import among the exports of this module.
 const PREFIX: &str = "wasi_";
@@ -62,6 +64,27 @@ pub(super) fn imports() -> Result<Object, JsValue> {
     let imports = Object::new();
     Reflect::set(&imports, &"wasi_snapshot_preview1".into(), &preview1)?;
     Ok(imports)
+}
+
+/// Told by a guest that [`GROWN_EXPORT`] was given this: its memory has so many
+/// pages now. It may be anywhere in its own code, but not in a call of the host.
+#[expect(unsafe_code, reason = "the guest calls it directly")]
+// SAFETY: no other symbol has this name.
+#[unsafe(export_name = "guest_grown")]
+extern "C" fn grown(pages: i64) {
+    glue::grown(pages as f64);
+}
+
+/// Lets the guest tell when its memory grows.
+pub(super) fn watch_memory(exports: &JsValue) {
+    let table = Reflect::get(exports, &GROWN_EXPORT.into());
+    let tell = Reflect::get(&wasm_bindgen::exports(), &"guest_grown".into());
+    if let (Ok(table), Ok(tell)) = (table, tell)
+        && let Ok(table) = table.dyn_into::<Table>()
+    {
+        // Without it less is shown; nothing else depends on it.
+        drop(table.set(0, &tell.unchecked_into()));
+    }
 }
 
 /// The memory that [`glue::attach`] was given last.

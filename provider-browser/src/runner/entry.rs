@@ -13,7 +13,8 @@ use web_sys::MessageEvent;
 use super::{benchmark, glue, run};
 use crate::guests::shared;
 use crate::js::{self, isolated, message, scope};
-use crate::order::{FromGuest, Order, Report, ToGuest};
+use crate::memory_limit::{Limited, limit_memory};
+use crate::order::{Fit, FromGuest, Order, Report, ToGuest};
 
 thread_local! {
     static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -43,8 +44,8 @@ pub fn guest_main() -> Result<(), JsValue> {
     Ok(())
 }
 
-/// A message is `[bytes, module, blobs, shared]`; the last three only come with
-/// a run, and the very last only where there is something new.
+/// A message is `[bytes, module, blobs, shared]`; the last two only come with a
+/// run, and the very last only where there is something new.
 fn take(parts: &Array, imports: &Object) {
     let bytes = parts.get(0).unchecked_into::<Uint8Array>().to_vec();
     match decode_one(&bytes) {
@@ -54,11 +55,33 @@ fn take(parts: &Array, imports: &Object) {
             }
             post(&FromGuest::Report(Box::new(obey(&order, parts, imports))));
         }
+        Ok(ToGuest::Compile(limit)) => compile(&parts.get(1).unchecked_into(), limit),
         Ok(ToGuest::Benchmark) => post(&FromGuest::Speed(benchmark::run())),
         // Both ends are of one build. Whoever waits for an answer gives up when
         // the worker fails.
         Err(error) => wasm_bindgen::throw_str(&error.to_string()),
     }
+}
+
+fn compile(bytes: &Uint8Array, limit: u64) {
+    let (fit, module) = match limited(bytes, limit) {
+        Ok(Some(module)) => (Ok(Fit::Fits), module.into()),
+        Ok(None) => (Ok(Fit::TooLarge), JsValue::UNDEFINED),
+        Err(reason) => (Err(reason), JsValue::UNDEFINED),
+    };
+    let both = Array::of2(&encoded(&FromGuest::Compiled(fit)), &module);
+    if let Err(error) = scope().post_message(&both) {
+        wasm_bindgen::throw_val(error);
+    }
+}
+
+fn limited(bytes: &Uint8Array, limit: u64) -> Result<Option<WebAssembly::Module>, String> {
+    let limited = limit_memory(&bytes.to_vec(), limit).map_err(|error| error.to_string())?;
+    let Limited::Module(wasm) = limited else {
+        return Ok(None);
+    };
+    let module = WebAssembly::Module::new(&Uint8Array::from(wasm.as_slice()));
+    module.map(Some).map_err(|error| message(&error))
 }
 
 fn use_shared(memory: &Array) {
@@ -100,10 +123,14 @@ fn announce(attempt: AttemptId) {
     }
 }
 
-fn post(message: &FromGuest) {
+fn encoded(message: &FromGuest) -> Uint8Array {
     let bytes =
         encode_one(message).unwrap_or_else(|error| wasm_bindgen::throw_str(&error.to_string()));
-    let bytes = Uint8Array::from(bytes.as_slice());
+    Uint8Array::from(bytes.as_slice())
+}
+
+fn post(message: &FromGuest) {
+    let bytes = encoded(message);
     if let Err(error) = scope().post_message_with_transfer(&bytes, &js::transfer_list(&bytes)) {
         wasm_bindgen::throw_val(error);
     }

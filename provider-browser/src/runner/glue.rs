@@ -44,6 +44,10 @@ extern "C" {
     #[wasm_bindgen(js_name = wasipoolStarted)]
     pub(super) fn started(since_1970_ms: f64);
 
+    /// Tells there how many pages the guest's memory has now.
+    #[wasm_bindgen(js_name = wasipoolGrown)]
+    pub(super) fn grown(pages: f64);
+
     /// Puts there what the guest has written.
     #[wasm_bindgen(js_name = wasipoolWritten)]
     pub(super) fn written(stream: u32, from: *const u8, length: usize);

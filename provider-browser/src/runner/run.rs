@@ -127,6 +127,7 @@ fn call(module: &WebAssembly::Module, imports: &Object, announce: impl FnOnce())
         return Ended::before_start(Fault::Module("no function _start is exported".to_owned()));
     };
     glue::attach(&export("memory").unwrap_or_default());
+    calls::watch_memory(&exports);
     announce();
     glue::started(unix_us() / 1_000.0);
     let start_us = monotonic_us();
