@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wasipool_shared::limits::GUEST_DESCRIPTORS_MAX;
 
-use super::fs::{Inode, Listed};
+use super::fs::{Inode, Listing};
 use super::types::{Errno, Stream};
 
 /// What a descriptor refers to.
@@ -34,7 +34,7 @@ pub(crate) struct OpenDirectory {
     pub(crate) preopen: bool,
     /// What was in it when its reading began, so that a guest can remove what
     /// it reads without missing anything.
-    pub(crate) listing: Option<Vec<Listed>>,
+    pub(crate) listing: Option<Listing>,
 }
 
 /// The descriptor table. Numbers are given out as native hosts do it: the

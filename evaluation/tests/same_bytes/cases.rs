@@ -110,6 +110,12 @@ fn hello() -> Vec<Case> {
             "hello from wat\n",
         ),
         good("nothing", "noop.wasm", json!({}), ""),
+        good(
+            "all of WASI preview 1",
+            "conformance.wasm",
+            json!({}),
+            "7627 checks passed\n",
+        ),
     ];
     for (name, archive) in [
         ("hello with files from a zip", "files.zip"),

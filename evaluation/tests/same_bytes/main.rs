@@ -15,8 +15,9 @@ use wasipool_evaluation::scenario::with_pool;
 
 use cases::{Case, Text};
 
-const GUESTS: [&str; 12] = [
+const GUESTS: [&str; 13] = [
     "cat",
+    "conformance",
     "exit",
     "files",
     "flood",

@@ -13,7 +13,7 @@ mod tree;
 
 pub use names::Open;
 pub use node::{Inode, Stat};
-pub use tree::{FileEntry, Listed, PopulateError};
+pub use tree::{FileEntry, Listed, Listing, PopulateError};
 
 use super::types::{Errno, Filetype};
 use node::{Content, Kind, Node, Times};

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::super::types::{Errno, Filetype};
 use super::node::{Content, Kind};
-use super::{FileSystem, Inode};
+use super::{ENTRY_COST, FileSystem, Inode};
 
 /// Files with a longer path are out of reach for whoever names them by path.
 const PATH_LIMIT: usize = 4096;
@@ -42,6 +42,23 @@ pub struct Listed {
     pub number: u64,
     /// What it is.
     pub filetype: Filetype,
+}
+
+/// What was in a directory when its reading began. It takes room as files do,
+/// until it is [given back](FileSystem::drop_listing).
+#[derive(Debug)]
+#[must_use]
+pub struct Listing {
+    entries: Vec<Listed>,
+    cost: u64,
+}
+
+impl Listing {
+    /// The entries, by name, without `.` and `..`.
+    #[must_use]
+    pub fn entries(&self) -> &[Listed] {
+        &self.entries
+    }
 }
 
 impl FileSystem {
@@ -121,6 +138,31 @@ impl FileSystem {
         Ok(listed.collect())
     }
 
+    /// The same, to be kept: a guest may read many large directories at a time.
+    ///
+    /// # Errors
+    /// If it isn't a directory, or there is no room.
+    pub fn take_listing(&mut self, directory: Inode) -> Result<Listing, Errno> {
+        let Kind::Directory { entries, .. } = &self.node(directory).kind else {
+            return Err(Errno::Notdir);
+        };
+        let cost = entries.len() as u64 * ENTRY_COST;
+        self.charge(cost).map_err(|_| Errno::Nomem)?;
+        let entries = self.list(directory)?;
+        Ok(Listing { entries, cost })
+    }
+
+    /// Frees the room of a listing.
+    pub fn drop_listing(&mut self, listing: Listing) {
+        self.refund(listing.cost);
+    }
+
+    /// Whether a directory has this name now.
+    #[must_use]
+    pub fn has(&self, directory: Inode, name: &str) -> bool {
+        matches!(self.entry(directory, name), Ok(Some(_)))
+    }
+
     /// Takes the regular files that `wanted` says yes to, sorted by path (with
     /// `/` between names and none in front), without copying their data.
     /// `wanted` gets each path and size, in the same order, so that it can
@@ -186,7 +228,7 @@ fn check_name(name: &str) -> Result<(), Errno> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ENTRY_COST, INODE_COST, Open};
+    use super::super::{INODE_COST, Open};
     use super::*;
 
     fn file(text: &'static str) -> FileEntry {
@@ -266,6 +308,22 @@ mod tests {
         assert_eq!(paths, ["a.txt", "a/z", "b/c/d", "hard"]);
         assert!(paths.is_sorted());
         assert_eq!(files[3].1, "2");
+    }
+
+    #[test]
+    fn listings_take_room_until_they_are_given_back() {
+        let mut fs = FileSystem::new(2 * (INODE_COST + ENTRY_COST) + 3 * ENTRY_COST, 0);
+        let files = [("a", file("")), ("b", file(""))];
+        let files = files.map(|(path, entry)| (path.to_owned(), entry));
+        fs.populate(files, 0).expect("room");
+        let used = fs.used();
+        let listing = fs.take_listing(FileSystem::ROOT).expect("room");
+        assert_eq!(listing.entries().len(), 2);
+        let second = fs.take_listing(FileSystem::ROOT);
+        assert!(matches!(second, Err(Errno::Nomem)));
+        fs.drop_listing(listing);
+        assert_eq!(fs.used(), used);
+        assert!(fs.has(FileSystem::ROOT, "a") && !fs.has(FileSystem::ROOT, "c"));
     }
 
     #[test]

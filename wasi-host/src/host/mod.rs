@@ -137,6 +137,12 @@ impl<W: World> Host<W> {
         &mut self.world
     }
 
+    /// Bytes that the guest's files take.
+    #[must_use]
+    pub fn files_bytes(&self) -> u64 {
+        self.fs.used()
+    }
+
     /// What was written to a stream so far.
     #[must_use]
     pub fn output(&self, stream: Stream) -> &[u8] {
@@ -149,7 +155,12 @@ impl<W: World> Host<W> {
     fn closed(&mut self, descriptor: Descriptor) {
         match descriptor {
             Descriptor::File(file) => self.fs.release(file.inode),
-            Descriptor::Directory(directory) => self.fs.release(directory.inode),
+            Descriptor::Directory(directory) => {
+                if let Some(listing) = directory.listing {
+                    self.fs.drop_listing(listing);
+                }
+                self.fs.release(directory.inode);
+            }
             Descriptor::Stdin | Descriptor::Output(_) => {}
         }
     }

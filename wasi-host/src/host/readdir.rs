@@ -1,8 +1,7 @@
 //! Reading directories.
 
-use super::super::fds::OpenDirectory;
-use super::super::fs::FileSystem;
-use super::super::halt::{Halt, Step, answer};
+use super::super::fs::{FileSystem, Inode, Listing};
+use super::super::halt::{BadCall, Halt, Step, answer};
 use super::super::memory::{GuestMemory, write_u32};
 use super::super::types::{Errno, Filetype};
 use super::super::world::World;
@@ -36,62 +35,99 @@ impl<W: World> Host<W> {
         used: u32,
     ) -> Step<()> {
         let directory = self.fds.directory_mut(fd)?;
+        // A cookie is a position in the directory as it was when its reading
+        // began. Reading from the start begins anew.
+        let kept = directory.listing.take_if(|_| cookie == 0);
+        if let Some(old) = kept {
+            self.fs.drop_listing(old);
+        }
+        let listing = match &mut directory.listing {
+            Some(listing) => listing,
+            none => none.insert(self.fs.take_listing(directory.inode)?),
+        };
         self.scratch.clear();
-        fill(
-            &self.fs,
-            directory,
-            cookie,
-            buf_len as usize,
-            &mut self.scratch,
-        )?;
-        memory.write(buf, &self.scratch)?;
-        // Cut to `buf_len`.
-        write_u32(memory, used, self.scratch.len() as u32)
+        let mut buffer = Buffer {
+            memory,
+            at: buf,
+            left: buf_len,
+            written: 0,
+            pending: &mut self.scratch,
+        };
+        fill(&self.fs, directory.inode, listing, cookie, &mut buffer)?;
+        buffer.flush()?;
+        let written = buffer.written;
+        write_u32(memory, used, written)
     }
 }
 
-/// Puts entries into the buffer until it has `limit` bytes.
+/// The guest's buffer, filled piece by piece: it may be far larger than what the
+/// host wants to have twice.
+struct Buffer<'a, M> {
+    memory: &'a mut M,
+    at: u32,
+    left: u32,
+    written: u32,
+    pending: &'a mut Vec<u8>,
+}
+
+/// Bytes of a piece, about.
+const PIECE: usize = 64 * 1024;
+
+impl<M: GuestMemory> Buffer<'_, M> {
+    /// Adds as much as fits.
+    fn push(&mut self, bytes: &[u8]) {
+        let fits = bytes.len().min(self.left as usize);
+        self.pending.extend_from_slice(&bytes[..fits]);
+        self.left -= fits as u32;
+    }
+
+    fn flush(&mut self) -> Step<()> {
+        let address = self.at.checked_add(self.written);
+        let address = address.ok_or(BadCall::OutOfBounds)?;
+        self.memory.write(address, self.pending)?;
+        self.written += self.pending.len() as u32;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+/// Puts entries into the buffer until it is full.
 fn fill(
     fs: &FileSystem,
-    directory: &mut OpenDirectory,
+    directory: Inode,
+    listing: &Listing,
     cookie: u64,
-    limit: usize,
-    into: &mut Vec<u8>,
-) -> Result<(), Errno> {
-    let inode = directory.inode;
-    // A cookie is a position in the directory as it was when its reading
-    // began. Reading from the start begins anew.
-    let listing = match &mut directory.listing {
-        Some(listing) if cookie > 0 => listing,
-        listing => listing.insert(fs.list(inode)?),
-    };
-    let own = fs.stat(inode).number;
+    into: &mut Buffer<'_, impl GuestMemory>,
+) -> Step<()> {
+    let own = fs.stat(directory).number;
     let dots = [".", ".."].map(|name| (name, own, Filetype::Directory));
     let entries = listing
+        .entries()
         .iter()
         .map(|entry| (&*entry.name, entry.number, entry.filetype));
     let skip = usize::try_from(cookie).unwrap_or(usize::MAX);
     for (index, (name, number, filetype)) in dots.into_iter().chain(entries).enumerate().skip(skip)
     {
-        if into.len() >= limit {
+        if into.left == 0 {
             break;
         }
-        if index >= dots.len() && fs.lookup(inode, name, false).is_err() {
+        if index >= dots.len() && !fs.has(directory, name) {
             continue;
         }
-        into.extend_from_slice(&(index as u64 + 1).to_le_bytes());
-        into.extend_from_slice(&number.to_le_bytes());
-        into.extend_from_slice(&(name.len() as u32).to_le_bytes());
-        into.extend_from_slice(&[filetype as u8, 0, 0, 0]);
-        into.extend_from_slice(name.as_bytes());
+        into.push(&(index as u64 + 1).to_le_bytes());
+        into.push(&number.to_le_bytes());
+        into.push(&(name.len() as u32).to_le_bytes());
+        into.push(&[filetype as u8, 0, 0, 0]);
+        into.push(name.as_bytes());
+        if into.pending.len() >= PIECE {
+            into.flush()?;
+        }
     }
-    into.truncate(limit);
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::halt::BadCall;
     use super::super::test_support::{OK, TestMemory, TestWorld, host, open, trap};
     use super::*;
 

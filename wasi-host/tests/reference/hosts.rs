@@ -288,7 +288,8 @@ fn is_known(call: &Call, ours: &Gave, theirs: &Gave) -> bool {
         (Gave::Errno(_), Gave::Errno(0)) if times_of_path && call.args[6] == 0 => true,
         // They forget the slash behind a link that leads nowhere.
         (Gave::Errno(44), Gave::Errno(0)) => {
-            (times_of_path || call.name == "path_filestat_get") && call.path.ends_with(b"/")
+            (times_of_path || call.name == "path_filestat_get")
+                && (call.path.ends_with(b"/") || call.path.ends_with(b"/."))
         }
         _ => false,
     }
