@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::thread;
 
-use wasipool_shared::limits::{GIB, SLOTS_MAX};
+use wasipool_shared::limits::{GIB, GUEST_FILES_BYTES_MAX, SLOTS_MAX};
 
 /// One slot for each core that this process may use.
 #[must_use]
@@ -35,6 +35,13 @@ fn total_of(meminfo: &str) -> Option<u64> {
         .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+/// What the files of all guests may take: a quarter of the memory, or as much as
+/// one guest may have.
+#[must_use]
+pub fn memory_for_files() -> u64 {
+    (half_of_memory() / 2).max(GUEST_FILES_BYTES_MAX)
 }
 
 /// What the machine calls itself.

@@ -219,6 +219,27 @@ fn files_cannot_fill_the_disk() {
 }
 
 #[test]
+fn files_of_all_guests_together_are_the_providers_affair() {
+    let mut bench = Bench::with_files(50_000);
+    let job = Job::new(guest("files"), spec(&["files"]));
+    let failed = bench.try_run(&job, &Default::default()).unwrap_err();
+    assert!(
+        matches!(&failed, NoResult::Failed(Fault::Internal(reason)) if reason.contains("memory")),
+        "{failed:?}"
+    );
+    // What it had is free again.
+    let job = Job::new(guest("hello"), spec(&["hello", "--write", "small.txt"]));
+    assert_eq!(bench.run(&job).outcome, Outcome::Exited(0));
+    let mut large = spec(&["hello"]);
+    large.files = Files::Map(vec![("f".into(), Payload::Inline(vec![0; 60_000].into()))]);
+    let failed = bench.try_run(&Job::new(guest("hello"), large), &Default::default());
+    assert!(
+        matches!(failed, Err(NoResult::Failed(Fault::Internal(_)))),
+        "{failed:?}"
+    );
+}
+
+#[test]
 fn a_seed_gives_equal_bytes_and_another_index_others() {
     // Writes 64 random bytes, both clocks twice.
     let wasm = module(

@@ -13,43 +13,51 @@ const RESOLUTION_NS: u64 = 5_000;
 /// Where a guest runs.
 #[derive(Debug)]
 pub(super) enum TabWorld {
-    /// The real one.
-    Real,
+    /// The real one; its monotonic clock starts at 0.
+    Real {
+        /// When it was made, on the worker's clock.
+        started_us: f64,
+    },
     /// The same every time.
     Seeded(Seeded),
 }
 
 impl TabWorld {
     pub(super) fn new(seed: Option<u64>, index: u32) -> Self {
-        seed.map_or(Self::Real, |seed| Self::Seeded(Seeded::new(seed, index)))
+        match seed {
+            Some(seed) => Self::Seeded(Seeded::new(seed, index)),
+            None => Self::Real {
+                started_us: monotonic_us(),
+            },
+        }
     }
 }
 
 impl World for TabWorld {
     fn monotonic_ns(&mut self) -> u64 {
         match self {
-            Self::Real => (monotonic_us() * 1_000.0) as u64,
+            Self::Real { started_us } => ((monotonic_us() - *started_us) * 1_000.0) as u64,
             Self::Seeded(world) => world.monotonic_ns(),
         }
     }
 
     fn wall_ns(&mut self) -> u64 {
         match self {
-            Self::Real => (unix_us() as u64).saturating_mul(1_000),
+            Self::Real { .. } => (unix_us() as u64).saturating_mul(1_000),
             Self::Seeded(world) => world.wall_ns(),
         }
     }
 
     fn both_ns(&mut self) -> (u64, u64) {
         match self {
-            Self::Real => (self.monotonic_ns(), self.wall_ns()),
+            Self::Real { .. } => (self.monotonic_ns(), self.wall_ns()),
             Self::Seeded(world) => world.both_ns(),
         }
     }
 
     fn random(&mut self, into: &mut [u8]) {
         match self {
-            Self::Real => into.chunks_mut(RANDOM_BYTES_MAX).for_each(glue::random),
+            Self::Real { .. } => into.chunks_mut(RANDOM_BYTES_MAX).for_each(glue::random),
             Self::Seeded(world) => world.random(into),
         }
     }
@@ -71,14 +79,14 @@ impl World for TabWorld {
 
     fn file_ns(&mut self) -> u64 {
         match self {
-            Self::Real => self.wall_ns(),
+            Self::Real { .. } => self.wall_ns(),
             Self::Seeded(world) => world.file_ns(),
         }
     }
 
     fn resolution_ns(&mut self) -> u64 {
         match self {
-            Self::Real => RESOLUTION_NS,
+            Self::Real { .. } => RESOLUTION_NS,
             Self::Seeded(world) => world.resolution_ns(),
         }
     }

@@ -13,7 +13,7 @@ use wasipool_shared::session::outcome::RunResult;
 
 use crate::engine::modules::Modules;
 use crate::engine::{Engine, THREAD_STACK_BYTES, Ticker, explain};
-use crate::sandbox::{Job, NoResult, Runner, Stop};
+use crate::sandbox::{FilesBudget, Job, NoResult, Runner, Stop};
 use queue::Queue;
 
 /// Names a run among those of all sessions: attempts are numbered anew by a
@@ -67,6 +67,7 @@ impl Executor {
         first: Engine,
         ticker: &Arc<Ticker>,
         modules: &Arc<Modules>,
+        files: &Arc<FilesBudget>,
     ) -> anyhow::Result<Self> {
         let queue = Arc::new(Queue::new());
         let (sender, done) = unbounded_channel();
@@ -84,7 +85,8 @@ impl Executor {
                     .map_err(explain)
                     .context("no engine for another slot: try fewer --slots")?,
             };
-            let runner = Runner::new(engine, Arc::clone(modules)).map_err(explain)?;
+            let runner =
+                Runner::new(engine, Arc::clone(modules), Arc::clone(files)).map_err(explain)?;
             let queue = Arc::clone(&executor.queue);
             let sender = sender.clone();
             let worker = thread::Builder::new()

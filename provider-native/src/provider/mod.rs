@@ -26,6 +26,7 @@ use crate::engine::modules::Modules;
 use crate::engine::{Engine, Ticker, explain, speed};
 use crate::executor::Executor;
 use crate::machine;
+use crate::sandbox::FilesBudget;
 use signals::Signals;
 
 /// Program and version.
@@ -98,7 +99,8 @@ impl Provider {
             cache = %cache.display(),
             "starting"
         );
-        let executor = Executor::start(slots.into(), engine, &ticker, &modules)?;
+        let files = Arc::new(FilesBudget::new(machine::memory_for_files()));
+        let executor = Executor::start(slots.into(), engine, &ticker, &modules, &files)?;
         Ok(Self {
             name: config.name.clone().unwrap_or_else(machine::host_name),
             broker,

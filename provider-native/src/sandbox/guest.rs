@@ -10,6 +10,7 @@ use wasipool_wasi::types::{Errno, Stream};
 use wasipool_wasi::{Config, Halt, Host, Outputs, Seeded};
 use wasmtime::Memory;
 
+use super::files_budget::{FilesBudget, Share};
 use super::limits::Limiter;
 use super::stop::Stop;
 use super::trap;
@@ -23,6 +24,7 @@ pub(super) struct Setup<'a> {
     /// When its time is over; never, if that is too far away to be told.
     pub(super) deadline: Option<Instant>,
     pub(super) stop: Arc<Stop>,
+    pub(super) files: Arc<FilesBudget>,
 }
 
 /// The state of one guest.
@@ -31,6 +33,7 @@ pub(super) struct Guest {
     /// Its linear memory, once a call has asked for it.
     pub(super) memory: Option<Memory>,
     pub(super) limiter: Limiter,
+    files: Share,
     interrupted: Option<Interrupted>,
 }
 
@@ -48,9 +51,11 @@ pub(super) enum Interrupted {
 #[error("{0:?}")]
 pub(super) struct Halted(pub(super) Halt);
 
+const NO_ROOM: &str = "this provider has no memory left for files of guests";
+
 impl Guest {
     /// # Errors
-    /// If the files make no tree.
+    /// If the files make no tree, or there is no room for them.
     pub(super) fn new(setup: Setup<'_>) -> Result<Self, Fault> {
         let Setup {
             spec,
@@ -58,6 +63,7 @@ impl Guest {
             inputs,
             deadline,
             stop,
+            files,
         } = setup;
         let config = Config {
             args: spec.args.clone(),
@@ -70,16 +76,26 @@ impl Guest {
         let seeded = spec.seed.map(|seed| Seeded::new(seed, index));
         let world = GuestWorld::new(seeded, deadline, stop);
         let host = Host::new(config, world).map_err(|error| Fault::Files(error.to_string()))?;
+        let mut files = Share::none(files);
+        if !files.resize(host.files_bytes()) {
+            return Err(Fault::Internal(NO_ROOM.to_owned()));
+        }
         Ok(Self {
             host,
             memory: None,
             limiter: Limiter::new(spec.limits.memory_bytes),
+            files,
             interrupted: None,
         })
     }
 
     /// What a call gives the guest, if it doesn't end it.
     pub(super) fn answer(&mut self, answer: Result<Errno, Halt>) -> wasmtime::Result<Errno> {
+        let files = self.host.files_bytes();
+        if !self.files.is(files) && !self.files.resize(files) {
+            self.host.world_mut().fail(NO_ROOM.to_owned());
+            self.check()?;
+        }
         if self.host.world_mut().has_waited() {
             self.check()?;
         }

@@ -8,10 +8,12 @@
 //!
 //! - `guest`: what belongs to one guest while it runs; `limits` and `world` are
 //!   its parts.
+//! - `files_budget`: room for the files of all guests together.
 //! - `host`: the functions that it imports, those of `wasipool_wasi`.
 //! - `stop`: how a run is stopped from outside.
 //! - `trap`: from wasmtime's errors to the words for traps.
 
+mod files_budget;
 mod guest;
 mod host;
 mod limits;
@@ -38,6 +40,7 @@ use crate::engine::Engine;
 use crate::engine::modules::Modules;
 use guest::{Guest, Setup};
 
+pub use files_budget::FilesBudget;
 pub use stop::Stop;
 
 /// Modules that one runner has loaded: machine code and its instantiation plan.
@@ -110,6 +113,7 @@ pub struct Runner {
     linker: Linker<Guest>,
     loaded: Lru<Digest, Arc<InstancePre<Guest>>>,
     archives: Archives,
+    files: Arc<FilesBudget>,
 }
 
 impl std::fmt::Debug for Runner {
@@ -121,11 +125,15 @@ impl std::fmt::Debug for Runner {
 }
 
 impl Runner {
-    /// A runner on this engine.
+    /// A runner on this engine, whose guests share `files` with those of others.
     ///
     /// # Errors
     /// If wasmtime doesn't accept the host functions.
-    pub fn new(engine: Engine, modules: Arc<Modules>) -> wasmtime::Result<Self> {
+    pub fn new(
+        engine: Engine,
+        modules: Arc<Modules>,
+        files: Arc<FilesBudget>,
+    ) -> wasmtime::Result<Self> {
         let mut linker = Linker::new(engine.wasmtime());
         host::add_to_linker(&mut linker)?;
         Ok(Self {
@@ -134,6 +142,7 @@ impl Runner {
             linker,
             loaded: Lru::new(LOADED_BYTES_MAX),
             archives: Archives::default(),
+            files,
         })
     }
 
@@ -188,6 +197,7 @@ impl Runner {
             inputs,
             deadline: started.checked_add(timeout),
             stop: Arc::clone(stop),
+            files: Arc::clone(&self.files),
         })?;
         let mut store = Store::new(self.engine.wasmtime(), guest);
         store.limiter(|guest| &mut guest.limiter);

@@ -68,6 +68,11 @@ impl GuestWorld {
         self.fault.is_some()
     }
 
+    /// Notes that something did.
+    pub(super) fn fail(&mut self, reason: String) {
+        self.fault = Some(reason);
+    }
+
     /// What it was.
     pub(super) fn take_fault(&mut self) -> Option<String> {
         self.fault.take()
@@ -104,7 +109,7 @@ impl World for GuestWorld {
             Kind::Real { .. } => {
                 if let Err(error) = getrandom::fill(into) {
                     // The guest doesn't go on with it: see `Guest::answer`.
-                    self.fault = Some(format!("the machine gives no random bytes: {error}"));
+                    self.fail(format!("the machine gives no random bytes: {error}"));
                     self.waited = true;
                 }
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use wasipool_provider::engine::modules::Modules;
 use wasipool_provider::engine::{Engine, Ticker};
-use wasipool_provider::sandbox::{Job, NoResult, Runner, Stop};
+use wasipool_provider::sandbox::{FilesBudget, Job, NoResult, Runner, Stop};
 use wasipool_shared::limits::MIB;
 use wasipool_shared::session::outcome::RunResult;
 use wasipool_shared::task::{Files, Payload, TaskLimits, TaskSpec};
@@ -17,17 +17,25 @@ use wasipool_shared::task::{Files, Payload, TaskLimits, TaskSpec};
 pub(crate) struct Bench {
     ticker: Arc<Ticker>,
     modules: Arc<Modules>,
+    files: Arc<FilesBudget>,
     pub(crate) runner: Runner,
 }
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::with_files(u64::MAX)
+    }
+
+    /// A runner whose guests may have so many bytes of files together.
+    pub(crate) fn with_files(bytes_max: u64) -> Self {
+        let files = Arc::new(FilesBudget::new(bytes_max));
         let ticker = Ticker::start().unwrap();
         let engine = Engine::new(&ticker, 4).unwrap();
         let modules = Arc::new(Modules::new(&engine, None));
-        let runner = Runner::new(engine, Arc::clone(&modules)).unwrap();
+        let runner = Runner::new(engine, Arc::clone(&modules), Arc::clone(&files)).unwrap();
         Self {
             ticker,
+            files,
             modules,
             runner,
         }
@@ -37,9 +45,11 @@ impl Bench {
     pub(crate) fn another(&self) -> Self {
         let engine = Engine::new(&self.ticker, 4).unwrap();
         let modules = Arc::clone(&self.modules);
-        let runner = Runner::new(engine, Arc::clone(&modules)).unwrap();
+        let files = Arc::clone(&self.files);
+        let runner = Runner::new(engine, Arc::clone(&modules), Arc::clone(&files)).unwrap();
         Self {
             ticker: Arc::clone(&self.ticker),
+            files,
             modules,
             runner,
         }
