@@ -12,7 +12,7 @@ const APPLICATION: u32 = 0x7761_7369;
 /// What brings data from each version to the next; the first makes the tables.
 /// What stands here is never changed, only added to: data of each version
 /// exists somewhere.
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(in crate::store) const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// Numbers of 64 bits without a sign are kept as those with the same bits.
 ///
@@ -105,7 +105,10 @@ pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), OpenErro
 
 /// Brings the data to the newest version, one version at a time, each of them
 /// wholly or not at all.
-pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), OpenError> {
+pub(in crate::store) fn migrate(
+    connection: &mut Connection,
+    migrations: &[&str],
+) -> Result<(), OpenError> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
     if found > known {

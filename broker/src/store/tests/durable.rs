@@ -3,6 +3,7 @@
 use wasipool_shared::capacity::ProviderKind;
 
 use super::*;
+use crate::store::sql::schema;
 
 fn settings(folder: &tempfile::TempDir) -> StoreSettings {
     StoreSettings {
@@ -152,6 +153,25 @@ async fn a_folder_is_of_one_broker_and_of_no_newer_one() {
     std::fs::write(folder.path().join("wasipool.sqlite"), [b'x'; 5_000]).unwrap();
     let error = Store::open(settings(&folder)).await.unwrap_err();
     assert!(matches!(error, OpenError::Foreign(_)), "{error}");
+}
+
+#[tokio::test]
+async fn data_of_the_first_version_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = rusqlite::Connection::open(folder.path().join("wasipool.sqlite")).unwrap();
+    schema::migrate(&mut first, &schema::MIGRATIONS[..1]).unwrap();
+    let record = JobRecord::of(id(1), &new_job(2, Payload::EMPTY));
+    let encoded = spec::encode(&new_job(2, Payload::EMPTY)).unwrap();
+    sql::jobs::insert(&first, 1, &record, &encoded).unwrap();
+    drop(first);
+    let store = open(&folder).await;
+    assert_eq!(store.take_resumable().len(), 1);
+    let blob = put(&store, b"one").await;
+    store.blobs().name("n", blob.meta.digest).await.unwrap();
+    drop((blob, store));
+    let store = open(&folder).await;
+    assert!(store.blobs().resolve("n").await.is_some());
+    assert_eq!(store.jobs().job(id(1)).await.unwrap().tasks, 2);
 }
 
 #[tokio::test]
