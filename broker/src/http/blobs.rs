@@ -167,9 +167,11 @@ pub async fn list(
         ("if-none-match" = Option<String>, Header, description = "Tags of content that is known already."),
     ),
     responses(
-        (status = 200, description = "The content; `application/wasm` if it is a module.", content_type = "application/octet-stream", body = Binary,
+        (status = 200, description = "The content; `application/wasm` if it is a module.",
+            content((Binary = "application/octet-stream"), (Binary = "application/wasm")),
             headers(("etag" = String, description = "The digest of the content."))),
-        (status = 206, description = "The part that was asked for.", content_type = "application/octet-stream", body = Binary,
+        (status = 206, description = "The part that was asked for.",
+            content((Binary = "application/octet-stream"), (Binary = "application/wasm")),
             headers(("content-range" = String))),
         (status = 304, description = "The content is one that the client knows."),
         Denied, NoBlob, Range,
@@ -222,7 +224,7 @@ fn content_type(meta: &BlobMeta) -> &'static str {
     tag = "blobs",
     summary = "Delete a name",
     description = "The content stays as long as something needs it.",
-    params(("ref" = String, Path, min_length = 1, description = "The name.")),
+    params(("ref" = String, Path, min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$", description = "The name.")),
     responses((status = 204, description = "The name is gone."), Denied, Invalid, NoBlob)
 )]
 pub async fn delete(

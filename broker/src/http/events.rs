@@ -12,7 +12,7 @@ use futures_util::{Stream, stream};
 use tokio::time::timeout;
 use wasipool_shared::ids::JobId;
 
-use super::openapi::{Denied, Invalid, NoJob, TooMany};
+use super::openapi::{Denied, Invalid, NoJob, ServerSentEvent, TooMany};
 use super::params::{Params, PathOf, job_id};
 use super::{App, Problem};
 use crate::events::{ALIVE, TooManyStreams};
@@ -32,7 +32,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(15);
     description = "Server-sent events: `stats` (`StatsEvent`), `providers` (`ProvidersEvent`) and `jobs` (`JobsEvent`). Everything comes first, then what changes.",
     params(("last-event-id" = Option<String>, Header, description = "`id` of the last event that the client knows: it goes on from there if that is still possible."),),
     responses(
-        (status = 200, description = "Events, as long as the client listens.", content_type = "text/event-stream", body = String),
+        (status = 200, description = "Events, as long as the client listens.", content_type = "text/event-stream", body = ServerSentEvent),
         Denied, Invalid, TooMany,
     )
 )]
@@ -64,7 +64,7 @@ pub async fn pool(
         ("last-event-id" = Option<String>, Header, description = "`id` of the last event that the client knows: it goes on from there if that is still possible."),
     ),
     responses(
-        (status = 200, description = "Events until the job has ended.", content_type = "text/event-stream", body = String),
+        (status = 200, description = "Events until the job has ended.", content_type = "text/event-stream", body = ServerSentEvent),
         Denied, Invalid, NoJob, TooMany,
     )
 )]

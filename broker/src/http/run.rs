@@ -23,7 +23,7 @@ use crate::store::{PutBlob, TaskRecord};
 use crate::task_request::fields::{EnvField, FilesField};
 use crate::task_request::job::{RETRIES_DEFAULT, argv0};
 use crate::task_request::schema::{
-    ArgText, DurationText, EnvText, PatternText, RequiresText, SizeText,
+    ArgText, DurationText, EnvText, OutputText, PatternText, RequiresText, SizeText,
 };
 use crate::task_request::units::{SizeField, parse_feature};
 use crate::task_request::{PayloadField, Place, Resolver, TaskFields};
@@ -50,7 +50,7 @@ const PARAMS: [&str; 9] = [
         ("artifact" = Option<Vec<PatternText>>, Query, description = "A path or glob below `/` to bring back; repeats."),
         ("timeout" = Option<DurationText>, Query, description = "Guest run time; 60s if nothing is said."),
         ("memory" = Option<SizeText>, Query, description = "Guest linear memory; 256MiB if nothing is said."),
-        ("output" = Option<SizeText>, Query, description = "Bytes of stdout and stderr, each; 16MiB if nothing is said."),
+        ("output" = Option<OutputText>, Query, description = "Bytes of stdout and stderr, each; 16MiB if nothing is said."),
         ("requires" = Option<Vec<RequiresText>>, Query, description = "`native`, `browser`, or a feature of WebAssembly; repeats."),
         ("fail" = Option<Flag>, Query, description = "A guest that exits with another code than 0 is answered by 422."),
     ),
@@ -105,7 +105,7 @@ pub async fn named(
         ("artifact" = Option<Vec<PatternText>>, Query, description = "A path or glob below `/` to bring back; repeats."),
         ("timeout" = Option<DurationText>, Query, description = "Guest run time; 60s if nothing is said."),
         ("memory" = Option<SizeText>, Query, description = "Guest linear memory; 256MiB if nothing is said."),
-        ("output" = Option<SizeText>, Query, description = "Bytes of stdout and stderr, each; 16MiB if nothing is said."),
+        ("output" = Option<OutputText>, Query, description = "Bytes of stdout and stderr, each; 16MiB if nothing is said."),
         ("requires" = Option<Vec<RequiresText>>, Query, description = "`native`, `browser`, or a feature of WebAssembly; repeats."),
         ("fail" = Option<Flag>, Query, description = "A guest that exits with another code than 0 is answered by 422."),
     ),

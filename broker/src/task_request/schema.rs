@@ -20,6 +20,9 @@ pub struct DurationText;
 /// A number of bytes in a query.
 #[derive(Debug)]
 pub struct SizeText;
+/// A number of bytes in a query, which may be none.
+#[derive(Debug)]
+pub struct OutputText;
 /// An argument in a query.
 #[derive(Debug)]
 pub struct ArgText;
@@ -36,9 +39,9 @@ pub struct RequiresText;
 /// Text without a NUL character.
 const NO_NUL: &str = "^[^\\u0000]*$";
 /// Spans of time that everybody takes. Longer forms, such as `1m 30s`, are taken too.
-const DURATION: &str = "^([1-9][0-9]{0,3}(ms|s)?|[1-9][0-9]{0,2}m|([1-9]|1[0-9]|2[0-4])h)$";
+const DURATION: &str = "^([1-9][0-9]{0,3}(ms|s|[.][0-9]{1,3})?|0[.][0-9]{0,2}[1-9]|[1-9][0-9]{0,2}m|([1-9]|1[0-9]|2[0-4])h)$";
 /// Sizes that everybody takes.
-const SIZE: &str = "^([1-9][0-9]{0,8}|[1-9][0-9]{0,2}(KiB|MiB|KB|MB))$";
+const SIZE: &str = "^([1-9][0-9]{0,7}|[1-4][0-9]{8}|[1-4]?[0-9]?[1-9](KiB|MiB|KB|MB))$";
 
 fn duration_text() -> Value {
     json!({
@@ -54,6 +57,12 @@ fn size_text() -> Value {
         "pattern": SIZE,
         "description": "A number of bytes, or with a unit: `64KiB`, `256MiB`, `1.5GiB`, `10MB`.",
     })
+}
+
+fn output_text() -> Value {
+    let mut schema = size_text();
+    schema["pattern"] = Value::from(SIZE.replacen('(', "(0|", 1));
+    schema
 }
 
 /// As text or as a number of seconds.
@@ -245,6 +254,7 @@ schemas! {
     TaskFields, "NewTask", task(),;
     DurationText, "Duration", duration_text(),;
     SizeText, "Size", size_text(),;
+    OutputText, "OutputSize", output_text(),;
     ArgText, "Argument", json!({"type": "string", "pattern": NO_NUL}),;
     EnvText, "Variable", json!({"type": "string", "pattern": "^[^=\\u0000]+=[^\\u0000]*$"}),;
     PatternText, "Pattern", pattern(),;

@@ -42,7 +42,12 @@ pub fn parse_size(text: &str) -> Result<u64, ParseSizeError> {
     }
     let part: u64 = fraction.parse().map_err(|_| bad())?;
     let scale = 10_u128.pow(u32::try_from(fraction.len()).unwrap_or(9));
-    let part = u128::from(part) * u128::from(*factor) / scale;
+    let part = u128::from(part) * u128::from(*factor);
+    // Of bytes there are no parts; of larger units they may come out uneven.
+    if *factor == 1 && part % scale != 0 {
+        return Err(bad());
+    }
+    let part = part / scale;
     let whole = u128::from(whole) * u128::from(*factor);
     u64::try_from(whole + part).map_err(|_| bad())
 }
@@ -61,6 +66,7 @@ mod tests {
             ("1.5gib", 3 << 29),
             ("10MB", 10_000_000),
             ("7b", 7),
+            ("7.0", 7),
         ] {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
@@ -73,6 +79,8 @@ mod tests {
             ".5",
             "1.2.3",
             "99999999999TiB",
+            "0.5",
+            "1.5b",
             "1e3",
         ] {
             assert!(parse_size(text).is_err(), "{text}");

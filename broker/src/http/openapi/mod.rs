@@ -19,7 +19,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use wasipool_shared::api;
 use wasipool_shared::api::events::{JobsEvent, ProvidersEvent, StatsEvent, TasksEvent};
 
-pub(super) use names::{Binary, Flag, JobState, Order, TaskState};
+pub(super) use names::{Binary, Flag, JobState, Order, ServerSentEvent, TaskState};
 pub(super) use problems::{
     Conflict, Denied, Invalid, NoBlob, NoJob, NoTask, Range, Run, Submit, TooMany, Unavailable,
     Upload, WrongType,
@@ -27,7 +27,7 @@ pub(super) use problems::{
 
 use super::problem::CODES;
 use crate::task_request::schema::{
-    ArgText, DurationText, EnvText, PatternText, RequiresText, SizeText,
+    ArgText, DurationText, EnvText, OutputText, PatternText, RequiresText, SizeText,
 };
 
 #[derive(OpenApi)]
@@ -49,7 +49,7 @@ use crate::task_request::schema::{
     ),
     components(schemas(
         api::Problem, StatsEvent, ProvidersEvent, JobsEvent, TasksEvent,
-        DurationText, SizeText, ArgText, EnvText, PatternText, RequiresText, Binary, Flag, Order, JobState, TaskState,
+        DurationText, SizeText, ArgText, EnvText, OutputText, PatternText, RequiresText, Binary, ServerSentEvent, Flag, Order, JobState, TaskState,
     ))
 )]
 struct Base;
@@ -108,6 +108,12 @@ fn refine(document: &mut Value) {
             } else {
                 serde_json::json!([])
             };
+            // Nothing is content too.
+            if let Some(body) = operation.get_mut("requestBody")
+                && body["content"]["application/octet-stream"].is_object()
+            {
+                body["required"] = Value::Bool(false);
+            }
             let parameters = operation
                 .get_mut("parameters")
                 .and_then(Value::as_array_mut);

@@ -61,3 +61,29 @@ impl ToSchema for Binary {
         Cow::Borrowed("Binary")
     }
 }
+
+/// One event of a stream, as clients read it.
+#[derive(Debug)]
+pub(in crate::http) struct ServerSentEvent;
+
+impl PartialSchema for ServerSentEvent {
+    fn schema() -> RefOr<Schema> {
+        let text = |description: &str| {
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .description(Some(description))
+        };
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property("id", text("From where `Last-Event-ID` goes on."))
+            .property("event", text("What happened."))
+            .property("data", text("JSON, as the event's name says."))
+            .into()
+    }
+}
+
+impl ToSchema for ServerSentEvent {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("ServerSentEvent")
+    }
+}
