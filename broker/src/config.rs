@@ -112,7 +112,9 @@ pub struct Config {
         help_heading = "Security"
     )]
     pub certificate_key: Option<PathBuf>,
-    /// File with the tokens that may submit and read jobs and blobs, one a line
+    /// File with the tokens that may submit and read jobs and blobs: a line is
+    /// NAME:TOKEN or just TOKEN; tokens of one name share their limits, and logs
+    /// show the name
     #[arg(
         long,
         env = "WASIPOOL_SUBMIT_TOKENS",
@@ -120,7 +122,7 @@ pub struct Config {
         help_heading = "Security"
     )]
     pub submit_tokens: Option<PathBuf>,
-    /// File with the tokens that let providers join, one a line
+    /// File with the tokens that let providers join, in the same form
     #[arg(
         long,
         env = "WASIPOOL_PROVIDE_TOKENS",
@@ -128,7 +130,7 @@ pub struct Config {
         help_heading = "Security"
     )]
     pub provide_tokens: Option<PathBuf>,
-    /// File with the tokens that may do everything, one a line
+    /// File with the tokens that may do everything, in the same form
     #[arg(
         long,
         env = "WASIPOOL_ADMIN_TOKENS",
@@ -193,6 +195,12 @@ pub struct Config {
     /// Tasks that may wait or run at a time
     #[arg(long, env = "WASIPOOL_QUEUED_TASKS_MAX", value_name = "N", default_value_t = limits::QUEUED_TASKS_MAX, help_heading = "Limits")]
     pub queued_tasks_max: u64,
+    /// Tasks of one token's owner that may wait or run at a time
+    #[arg(long, env = "WASIPOOL_TOKEN_QUEUED_TASKS_MAX", value_name = "N", default_value_t = limits::OWNER_QUEUED_TASKS_MAX, help_heading = "Limits")]
+    pub token_queued_tasks_max: u64,
+    /// Requests of one token's owner in a second, as many of them at once
+    #[arg(long, env = "WASIPOOL_TOKEN_REQUESTS_MAX", value_name = "N", default_value_t = limits::OWNER_REQUESTS_MAX, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Limits")]
+    pub token_requests_max: u32,
     /// Tasks of one job
     #[arg(long, env = "WASIPOOL_JOB_TASKS_MAX", value_name = "N", default_value_t = limits::JOB_TASKS_MAX, help_heading = "Limits")]
     pub job_tasks_max: u32,

@@ -8,12 +8,14 @@
 //! - [`transport`]: sessions of providers; the only place that knows QUIC.
 //! - [`http`]: the API and the page; the only place that knows axum.
 //! - [`store`]: blobs, jobs and results.
+//! - [`bans`]: providers that are not let in.
 //! - [`view`]: what is stored, as the API shows it.
 //! - [`module`]: what is looked at in a module before it is accepted.
 //! - [`config`], [`clock`]: settings, and the time and names of things.
 //!
 //! [`serve`] puts them together.
 
+pub mod bans;
 pub mod clock;
 pub mod config;
 pub mod core;

@@ -8,8 +8,10 @@ use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio_util::sync::CancellationToken;
 
+use crate::bans::Bans;
 use crate::clock::{Clock, random_u128};
 use crate::config::Config;
+use crate::driver::QueueLimits;
 use crate::driver::run::Driver;
 use crate::events::Hub;
 use crate::http::{self, AppState, Auth, Limits};
@@ -79,7 +81,10 @@ pub async fn serve(
             seed: random_u128() as u64,
             ..crate::core::Config::default()
         },
-        config.queued_tasks_max,
+        QueueLimits {
+            all: config.queued_tasks_max,
+            owner: config.token_queued_tasks_max,
+        },
         store.clone(),
         clock,
     );
@@ -91,6 +96,7 @@ pub async fn serve(
     let http_address = listener.local_addr()?;
     let origins = config.allowed_origins(http_address);
     let tickets = Tickets::new(clock);
+    let bans = Bans::open(config.data.clone()).context("the list of bans can't be read")?;
     let settings = Settings {
         address: config.transport,
         public_host: config.public_host.clone(),
@@ -101,6 +107,7 @@ pub async fn serve(
         origins: origins.clone(),
         idle: config.session_idle,
         providers_max: config.providers_max,
+        bans: bans.clone(),
     };
     let transport = Transport::bind(
         settings,
@@ -120,6 +127,7 @@ pub async fn serve(
         transport: announce.clone(),
         tickets,
         door: transport.door(),
+        bans,
         metrics: rendered,
         limits: Limits::from(&config),
         auth: Auth::load(&config, origins)?,

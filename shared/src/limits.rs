@@ -32,6 +32,10 @@ pub const REQUEST_JSON_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const JOB_TASKS_MAX: u32 = 1_000_000;
 /// Tasks that wait or run, over all jobs.
 pub const QUEUED_TASKS_MAX: u64 = 4_000_000;
+/// Tasks of one owner that wait or run.
+pub const OWNER_QUEUED_TASKS_MAX: u64 = 1_000_000;
+/// Requests of one owner in a second.
+pub const OWNER_REQUESTS_MAX: u32 = 10_000;
 /// Arguments of a task.
 pub const ARGS_MAX: usize = 1_024;
 /// Bytes of all arguments of a task.

@@ -1,7 +1,7 @@
 //! What others hold to talk to the driver.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use wasipool_shared::api;
@@ -11,8 +11,10 @@ use wasipool_shared::task::{Fault, Outcome, Timing};
 
 use super::feed::JobFeed;
 use super::new_job::NewJob;
+use super::operator::Operation;
 use super::states::{PhasePage, TaskPhase};
 use super::view::{JobLoad, OpenTask};
+use super::waiting::{QueueFull, Waiting};
 use super::watch::PoolUpdate;
 use crate::clock::Clock;
 use crate::store::{Store, StoreError, TaskRecord};
@@ -21,14 +23,9 @@ use crate::transport::outbox::Outbox;
 /// Why a job isn't accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// As many tasks wait or run as the broker allows.
-    #[error("the queue holds {waiting} tasks, {limit} are allowed")]
-    QueueFull {
-        /// How many tasks wait or run.
-        waiting: u64,
-        /// How many may.
-        limit: u64,
-    },
+    /// As many tasks wait or run as are allowed.
+    #[error(transparent)]
+    QueueFull(#[from] QueueFull),
     /// The broker stops.
     #[error("the broker is stopping")]
     Stopped,
@@ -55,6 +52,8 @@ pub struct Joined {
     pub agent: String,
     /// What it offers.
     pub capacity: Capacity,
+    /// Where it connects from.
+    pub address: IpAddr,
     /// Providers of one group don't count as different for a quorum.
     pub group: u64,
     /// Where messages for it go.
@@ -119,6 +118,7 @@ pub(super) enum Command {
         provider: ProviderId,
         attempt: AttemptId,
     },
+    Operate(Operation),
     Providers {
         reply: oneshot::Sender<Vec<api::PoolProvider>>,
     },
@@ -158,43 +158,6 @@ pub struct Handle {
     pub(super) waiting: Waiting,
 }
 
-/// Counts tasks that wait or run, against the limit.
-#[derive(Clone, Debug)]
-pub(super) struct Waiting {
-    tasks: Arc<AtomicU64>,
-    limit: u64,
-}
-
-impl Waiting {
-    pub(super) fn new(limit: u64) -> Self {
-        Self {
-            tasks: Arc::default(),
-            limit,
-        }
-    }
-
-    fn reserve(&self, tasks: u64) -> Result<(), SubmitError> {
-        let waiting = self.tasks.fetch_add(tasks, Ordering::Relaxed);
-        if waiting.saturating_add(tasks) > self.limit {
-            self.release(tasks);
-            return Err(SubmitError::QueueFull {
-                waiting,
-                limit: self.limit,
-            });
-        }
-        Ok(())
-    }
-
-    /// Counts tasks in that were accepted before this process began.
-    pub(super) fn add(&self, tasks: u64) {
-        self.tasks.fetch_add(tasks, Ordering::Relaxed);
-    }
-
-    pub(super) fn release(&self, tasks: u64) {
-        self.tasks.fetch_sub(tasks, Ordering::Relaxed);
-    }
-}
-
 impl Handle {
     /// Accepts a job: returns once it is stored, which is the promise of a 202.
     ///
@@ -202,7 +165,7 @@ impl Handle {
     /// If the queue is full, the store fails, or the broker stops.
     pub async fn submit(&self, new: NewJob) -> Result<JobId, SubmitError> {
         let tasks = u64::from(new.tasks.len());
-        self.waiting.reserve(tasks)?;
+        self.waiting.reserve(new.owner, tasks)?;
         let handle = self.clone();
         // On its own: a client that goes away in between must not leave a job
         // that is stored and never run.
@@ -213,7 +176,8 @@ impl Handle {
     async fn store_and_run(self, new: NewJob) -> Result<JobId, SubmitError> {
         let job = self.clock.job_id();
         if let Err(error) = self.store.insert_job(job, &new).await {
-            self.waiting.release(u64::from(new.tasks.len()));
+            let tasks = u64::from(new.tasks.len());
+            self.waiting.release(new.owner, tasks);
             return Err(error.into());
         }
         let command = Command::Submit {
@@ -234,7 +198,8 @@ impl Handle {
     /// # Errors
     /// If the queue is full or the broker stops.
     pub async fn run(&self, new: NewJob) -> Result<(JobId, TaskRecord), SubmitError> {
-        self.waiting.reserve(u64::from(new.tasks.len()))?;
+        let tasks = u64::from(new.tasks.len());
+        self.waiting.reserve(new.owner, tasks)?;
         let job = self.clock.job_id();
         let (reply, result) = oneshot::channel();
         let command = Command::Submit {
@@ -384,7 +349,10 @@ impl Handle {
         let _ = self.commands.send(command).await;
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Option<T> {
+    pub(super) async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.ok()?;
         answer.await.ok()

@@ -1,6 +1,7 @@
 //! What the driver keeps of jobs, attempts and providers that haven't ended.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -35,6 +36,7 @@ pub(super) struct LiveProvider {
     pub(super) label: Arc<Label>,
     pub(super) agent: String,
     pub(super) transport: TransportKind,
+    pub(super) address: IpAddr,
     pub(super) outbox: Arc<Outbox>,
     pub(super) joined_unix_ms: u64,
     /// Modules that it was given work of, the last ones.

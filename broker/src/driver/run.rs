@@ -10,9 +10,10 @@ use wasipool_shared::task::Outcome;
 use wasipool_shared::wire::message::{Assignment, ToProvider};
 
 use super::feeds::Feeds;
-use super::handle::{COMMANDS_MAX, Command, Finished, Handle, Joined, Waiting};
+use super::handle::{COMMANDS_MAX, Command, Finished, Handle, Joined};
 use super::live::{Label, LiveJob, LiveProvider, Tries, Try, TryEnd};
 use super::states::{TaskPhase, TaskPhases};
+use super::waiting::{QueueLimits, Waiting};
 use super::watch::PoolWatch;
 use super::{record, spec};
 use crate::clock::Clock;
@@ -48,14 +49,9 @@ pub struct Driver {
 impl Driver {
     /// A driver and the handle to talk to it.
     #[must_use]
-    pub fn new(
-        config: Config,
-        queued_tasks_max: u64,
-        store: Store,
-        clock: Clock,
-    ) -> (Self, Handle) {
+    pub fn new(config: Config, queue: QueueLimits, store: Store, clock: Clock) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
-        let waiting = Waiting::new(queued_tasks_max);
+        let waiting = Waiting::new(queue);
         let handle = Handle {
             commands: sender,
             store: store.clone(),
@@ -157,19 +153,8 @@ impl Driver {
                 self.provider_changed(provider);
                 self.tell_core(Event::Drain { provider });
             }
-            Command::Leave { provider, reason } => {
-                let now_ms = self.clock.precise_ms();
-                for task in self.tries.end_all_at(provider, now_ms, &reason) {
-                    self.set_phase(task, TaskPhase::Queued);
-                }
-                self.tell_core(Event::Leave { provider });
-                if let Some(live) = self.providers.remove(&provider) {
-                    live.gauge().decrement(1.0);
-                }
-                if let Some(watch) = &mut self.pool_watch {
-                    watch.left(provider);
-                }
-            }
+            Command::Leave { provider, reason } => self.left(provider, &reason),
+            Command::Operate(operation) => self.operate(operation),
             Command::Finished { provider, finished } => self.finished(provider, finished),
             Command::Failed {
                 provider,
@@ -241,7 +226,7 @@ impl Driver {
     fn resume(&mut self, job: Resumable) {
         let open = spec::open(&job.states);
         let waiting = open.iter().map(|range| u64::from(range.end - range.start));
-        self.waiting.add(waiting.sum());
+        self.waiting.add(job.new.owner, waiting.sum());
         let resumed = Resumed {
             open,
             ended: spec::ended(&job.record.counts),
@@ -276,6 +261,7 @@ impl Driver {
             label: Arc::new(label),
             agent: joined.agent,
             transport: joined.transport,
+            address: joined.address,
             outbox: joined.outbox,
             joined_unix_ms: self.clock.unix_ms(),
             modules: Vec::new(),
@@ -291,6 +277,20 @@ impl Driver {
             capacity: joined.capacity,
             group: Group::of_address(joined.group),
         });
+    }
+
+    pub(super) fn left(&mut self, provider: ProviderId, reason: &str) {
+        let now_ms = self.clock.precise_ms();
+        for task in self.tries.end_all_at(provider, now_ms, reason) {
+            self.set_phase(task, TaskPhase::Queued);
+        }
+        self.tell_core(Event::Leave { provider });
+        if let Some(live) = self.providers.remove(&provider) {
+            live.gauge().decrement(1.0);
+        }
+        if let Some(watch) = &mut self.pool_watch {
+            watch.left(provider);
+        }
     }
 
     fn finished(&mut self, provider: ProviderId, finished: Box<Finished>) {
@@ -335,7 +335,7 @@ impl Driver {
         });
     }
 
-    fn tell_core(&mut self, event: Event) {
+    pub(super) fn tell_core(&mut self, event: Event) {
         if let Some(watch) = &mut self.pool_watch {
             watch.active(tokio::time::Instant::now());
         }
@@ -433,11 +433,11 @@ impl Driver {
 
     fn task_ended(&mut self, task: TaskId, end: End, attempts: u32) {
         let tries = self.tries.take(task);
-        self.waiting.release(1);
         self.ended += 1;
         let Some(job) = self.jobs.get_mut(&task.job) else {
             return tracing::error!(%task, "a task of an unknown job has ended");
         };
+        self.waiting.release(job.new.owner, 1);
         let now_ms = self.clock.precise_ms();
         let record = record::record(
             self.clock,

@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 use wasipool_shared::wire::PATH;
 
 use super::{
-    App, archive, auth, blobs, compat, events, jobs, openapi, pool, results, run, socket, tasks,
+    App, admin, archive, auth, blobs, compat, events, jobs, openapi, pool, results, run, socket,
+    tasks,
 };
 
 /// What a submit token opens.
@@ -41,6 +42,16 @@ fn provide() -> OpenApiRouter<App> {
     OpenApiRouter::default().routes(routes!(pool::ticket))
 }
 
+/// What an admin token opens.
+fn operate() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(admin::drain))
+        .routes(routes!(admin::kick))
+        .routes(routes!(admin::ban))
+        .routes(routes!(admin::bans))
+        .routes(routes!(admin::lift))
+}
+
 /// What any token opens.
 fn any() -> OpenApiRouter<App> {
     OpenApiRouter::default()
@@ -61,7 +72,8 @@ fn open() -> OpenApiRouter<App> {
 
 /// What the OpenAPI document says of all of them.
 pub(super) fn documented() -> OpenApi {
-    let all = submit().merge(provide()).merge(any()).merge(open());
+    let all = submit().merge(provide()).merge(operate());
+    let all = all.merge(any()).merge(open());
     all.into_openapi()
 }
 
@@ -76,6 +88,8 @@ pub(super) fn guarded(app: &App) -> Router<App> {
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::submit));
     let provide = Router::from(provide())
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::provide));
+    let operate = Router::from(operate())
+        .route_layer(middleware::from_fn_with_state(app.clone(), auth::admin));
     let any =
         Router::from(any()).route_layer(middleware::from_fn_with_state(app.clone(), auth::any));
     Router::from(open())
@@ -84,5 +98,6 @@ pub(super) fn guarded(app: &App) -> Router<App> {
         .route(PATH, get(socket::upgrade))
         .merge(submit)
         .merge(provide)
+        .merge(operate)
         .merge(any)
 }

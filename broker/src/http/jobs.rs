@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use wasipool_shared::api::{self, Page};
 use wasipool_shared::ids::{JobId, TaskId};
 
+use super::auth::Caller;
 use super::openapi::{Conflict, Denied, Invalid, JobState, NoJob, Submit};
 use super::params::{Params, PathOf, job_id};
 use super::{App, Problem, body};
@@ -61,6 +62,7 @@ const CANCEL_WAIT: Duration = Duration::from_secs(2);
 )]
 pub async fn post(
     State(app): State<App>,
+    caller: Caller,
     params: Params,
     headers: HeaderMap,
     content: Body,
@@ -89,7 +91,7 @@ pub async fn post(
                     .await
                     .map_err(|error| Problem::internal(error.to_string()))??
             };
-            submit(&app, fields, key).await?
+            submit(&app, fields, key, caller.number()).await?
         }
     };
     let deadline = wait.map(|wait| Instant::now() + wait);
@@ -119,10 +121,16 @@ fn idempotency_key(value: &HeaderValue) -> Result<String, Problem> {
     }
 }
 
-async fn submit(app: &App, fields: JobFields, key: Option<String>) -> Result<JobId, Problem> {
+async fn submit(
+    app: &App,
+    fields: JobFields,
+    key: Option<String>,
+    owner: u64,
+) -> Result<JobId, Problem> {
     let tasks_max = app.limits.job_tasks;
-    let (job, _kept) =
+    let (mut job, _kept) =
         resolve_job(fields, key.clone(), tasks_max, &app.store, app.archives()).await?;
+    job.owner = owner;
     match app.driver.submit(job).await {
         Ok(id) => Ok(id),
         Err(error) => {

@@ -7,11 +7,13 @@
 //! - [`blobs`], [`run`], [`jobs`], [`tasks`], [`results`], [`events`], [`pool`]:
 //!   endpoints.
 //! - `socket`: providers that come by WebSocket.
+//! - [`admin`]: what an operator does to providers.
 //! - `compat`: what clients of the earlier system call.
 //! - [`openapi`]: the description of all endpoints, made from them.
 //! - `endpoints`: which there are, and who may use them.
 //! - [`assets`]: the page.
 
+pub mod admin;
 pub mod archive;
 pub mod assets;
 pub mod auth;
@@ -54,6 +56,7 @@ use wasipool_shared::limits::{JOB_TASKS_MAX, REQUEST_JSON_BYTES_MAX};
 pub use auth::Auth;
 pub use problem::Problem;
 
+use crate::bans::Bans;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::driver::Handle;
@@ -77,6 +80,8 @@ pub struct AppState {
     pub tickets: Tickets,
     /// Where they come in by WebSocket.
     pub door: Door,
+    /// Keeps some out.
+    pub bans: Bans,
     /// All metrics.
     pub metrics: PrometheusHandle,
     /// What requests may be at most.

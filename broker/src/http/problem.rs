@@ -4,7 +4,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::driver::SubmitError;
+use crate::driver::{QueueFull, SubmitError};
 use crate::module::ModuleError;
 use crate::store::StoreError;
 use crate::task_request::RequestError;
@@ -264,7 +264,7 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         let detail = error.to_string();
         match error {
-            SubmitError::QueueFull { limit, .. } => {
+            SubmitError::QueueFull(QueueFull { limit, .. }) => {
                 let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "queue-full", detail);
                 problem.with("limit", limit).retry_after(1)
             }

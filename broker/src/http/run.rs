@@ -12,6 +12,7 @@ use wasipool_shared::capacity::ProviderKind;
 use wasipool_shared::ids::{ProviderId, TaskId};
 use wasipool_shared::task::Payload;
 
+use super::auth::Caller;
 use super::body::{self, Input};
 use super::openapi::{Binary, Denied, Flag, Invalid, Run, WrongType};
 use super::outcome::{Wanted, answer};
@@ -70,12 +71,13 @@ const PARAMS: [&str; 9] = [
 )]
 pub async fn named(
     State(app): State<App>,
+    caller: Caller,
     PathOf(reference): PathOf<String>,
     params: Params,
     headers: HeaderMap,
     stdin: Body,
 ) -> Result<Response, Problem> {
-    let request = Request::read(&params, &headers)?;
+    let request = Request::read(&params, &headers, caller.number())?;
     let mut resolver = Resolver::new(&app.store, app.archives());
     let module = resolver.module(&reference).await?;
     let stdin = match body::input(&app, stdin).await? {
@@ -125,11 +127,12 @@ pub async fn named(
 )]
 pub async fn body_as_module(
     State(app): State<App>,
+    caller: Caller,
     params: Params,
     headers: HeaderMap,
     content: Body,
 ) -> Result<Response, Problem> {
-    let request = Request::read(&params, &headers)?;
+    let request = Request::read(&params, &headers, caller.number())?;
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     if !kind.is_some_and(|kind| kind.starts_with(b"application/wasm")) {
         let detail = "the body is run as the module if the Content-Type is application/wasm; \
@@ -152,10 +155,11 @@ struct Request {
     fields: TaskFields,
     requires: Requires,
     wanted: Wanted,
+    owner: u64,
 }
 
 impl Request {
-    fn read(params: &Params, headers: &HeaderMap) -> Result<Self, Problem> {
+    fn read(params: &Params, headers: &HeaderMap, owner: u64) -> Result<Self, Problem> {
         params.only(&PARAMS)?;
         let mut requires = Requires::default();
         for name in params.all("requires") {
@@ -201,6 +205,7 @@ impl Request {
             fields,
             requires,
             wanted,
+            owner,
         })
     }
 
@@ -212,7 +217,12 @@ impl Request {
         stdin: PayloadField,
     ) -> Result<Response, Problem> {
         self.fields.stdin = Some(stdin);
-        let (id, record) = run_task(app, resolver, module, self.fields, self.requires, 0).await?;
+        let terms = Terms {
+            owner: self.owner,
+            priority: 0,
+            requires: self.requires,
+        };
+        let (id, record) = run_task(app, resolver, module, self.fields, terms).await?;
         if self.wanted.json {
             keep_artifacts(app, &record).await?;
         }
@@ -238,14 +248,21 @@ pub(super) fn module_of(put: &PutBlob) -> Result<ModuleInfo, Problem> {
     })
 }
 
+/// For whom, how soon and where a task is run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Terms {
+    pub(super) owner: u64,
+    pub(super) priority: i8,
+    pub(super) requires: Requires,
+}
+
 /// Runs one task whose client waits: it ends when the client goes away.
 pub(super) async fn run_task(
     app: &App,
     mut resolver: Resolver<'_>,
     module: ModuleInfo,
     fields: TaskFields,
-    requires: Requires,
-    priority: i8,
+    terms: Terms,
 ) -> Result<(TaskId, TaskRecord), Problem> {
     let argv0 = argv0(&module.reference).to_owned();
     let spec = resolver
@@ -256,12 +273,12 @@ pub(super) async fn run_task(
         name: None,
         module,
         tasks: Tasks::Each(vec![Arc::new(spec)]),
-        priority,
-        owner: 0,
+        priority: terms.priority,
+        owner: terms.owner,
         retries: RETRIES_DEFAULT,
         quorum: 1,
         placement_timeout_ms: app.limits.run_placement_timeout_ms,
-        requires,
+        requires: terms.requires,
         labels: Default::default(),
         idempotency_key: None,
     };
@@ -309,7 +326,7 @@ mod tests {
             .unwrap();
         let (mut parts, ()) = request.into_parts();
         let params = Params::from_request_parts(&mut parts, &()).await?;
-        Request::read(&params, &parts.headers)
+        Request::read(&params, &parts.headers, 0)
     }
 
     #[tokio::test]

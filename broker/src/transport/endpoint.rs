@@ -22,6 +22,7 @@ use super::certificate::{self, Announce, Renewal, Step};
 use super::door::Door;
 use super::session;
 use super::tickets::Tickets;
+use crate::bans::Bans;
 use crate::clock::{Clock, random_u128, system_unix_ms};
 use crate::driver::Handle;
 use crate::store::Store;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub idle: Duration,
     /// Providers that are connected at a time.
     pub providers_max: usize,
+    /// Those that are not let in.
+    pub bans: Bans,
 }
 
 /// Bidirectional streams that a provider may open: its control stream, and one

@@ -1,5 +1,6 @@
 //! One provider's session, from its hello to its end, whatever carries it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub(super) async fn run(shared: Arc<Shared>, carrier: Carrier) {
             return carrier.close(Ending::NoHello, "no hello in time");
         }
     };
-    let welcome = match admit(&shared, &hello) {
+    let welcome = match admit(&shared, &hello, remote) {
         Ok(welcome) => welcome,
         Err(refuse) => {
             tracing::info!(%remote, name = hello.name, code = ?refuse.code, text = refuse.text, "refused");
@@ -147,7 +148,7 @@ fn invalid(text: String) -> Refuse {
 }
 
 /// Whether this hello gets in.
-fn admit(shared: &Shared, hello: &Hello) -> Result<Welcome, Refuse> {
+fn admit(shared: &Shared, hello: &Hello, address: IpAddr) -> Result<Welcome, Refuse> {
     if let Some(refuse) = wrong_version(hello.versions) {
         return Err(refuse);
     }
@@ -172,6 +173,9 @@ fn admit(shared: &Shared, hello: &Hello) -> Result<Welcome, Refuse> {
             text: text.into(),
         });
     }
+    if let Some(refuse) = banned(shared, &hello.name, address) {
+        return Err(refuse);
+    }
     let idle_ms = u32::try_from(shared.settings.idle.as_millis()).unwrap_or(u32::MAX);
     Ok(Welcome {
         protocol: VersionRange::OURS
@@ -182,6 +186,13 @@ fn admit(shared: &Shared, hello: &Hello) -> Result<Welcome, Refuse> {
         heartbeat_ms: (idle_ms / 5).max(1),
         assignments_max: u32::from(SLOTS_MAX) + u32::from(PREFETCH_MAX),
     })
+}
+
+/// What an operator tells a provider that isn't wanted.
+fn banned(shared: &Shared, name: &str, address: IpAddr) -> Option<Refuse> {
+    let now = shared.clock.unix_ms();
+    let ban = shared.settings.bans.of(name, address, now)?;
+    Some(ban.refuse())
 }
 
 fn first_frame(reply: &HelloReply) -> Bytes {
@@ -224,6 +235,7 @@ async fn serve(
     control: Control,
 ) -> String {
     let outbox = Arc::new(Outbox::default());
+    let (name, address) = (hello.name.clone(), carrier.remote());
     let session = Arc::new(Session {
         shared: shared.clone(),
         carrier: carrier.clone(),
@@ -241,10 +253,16 @@ async fn serve(
             transport: carrier.kind(),
             agent: hello.agent,
             capacity: hello.capacity,
+            address: carrier.remote(),
             group: shared.group(carrier.remote()),
-            outbox,
+            outbox: outbox.clone(),
         })
         .await;
+    // Who was banned while it got in doesn't stay either.
+    if let Some(refuse) = banned(shared, &name, address) {
+        outbox.push(&ToProvider::Bye(refuse));
+        outbox.close();
+    }
     let (wants, wanted) = mpsc::channel(1_024);
     tokio::select! {
         reason = read_control(&session, control, wants) => reason,

@@ -11,13 +11,19 @@ use super::certificate::Step;
 use super::{Settings, Tickets, Transport};
 use crate::clock::Clock;
 use crate::core::Config;
+use crate::driver::QueueLimits;
 use crate::driver::run::Driver;
 use crate::store::{Store, StoreSettings};
 
 async fn transport() -> Transport {
     let clock = Clock::start();
     let store = Store::open(StoreSettings::default()).await.unwrap();
-    let (driver, handle) = Driver::new(Config::default(), 10, store.clone(), clock);
+    let (driver, handle) = Driver::new(
+        Config::default(),
+        QueueLimits::default(),
+        store.clone(),
+        clock,
+    );
     tokio::spawn(driver.run());
     let settings = Settings {
         address: ([127, 0, 0, 1], 0).into(),
@@ -26,6 +32,7 @@ async fn transport() -> Transport {
         origins: ["http://allowed.example".to_owned()].into(),
         idle: Duration::from_secs(5),
         providers_max: 10,
+        bans: crate::bans::Bans::default(),
     };
     let stopping = CancellationToken::new();
     Transport::bind(

@@ -11,3 +11,4 @@ mod events;
 mod jobs;
 mod pool;
 mod socket;
+mod tokens;

@@ -10,6 +10,7 @@ use crate::capacity::ProviderKind;
 use crate::digest::Digest;
 use crate::ids::{JobId, ProviderId};
 
+mod bans;
 pub mod events;
 mod pool;
 #[cfg(feature = "openapi")]
@@ -19,6 +20,7 @@ mod states;
 #[cfg(test)]
 mod typescript;
 
+pub use bans::Ban;
 pub use pool::{PoolProvider, Stats};
 pub use size::{ParseSizeError, parse_size};
 pub use states::{JOB_STATES, PROVIDER_STATES, TASK_STATES};

@@ -10,10 +10,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::Text;
 use super::guest::{Ended, artifacts_zip, environment};
-use crate::driver::Requires;
+use crate::http::auth::Caller;
 use crate::http::body::Input;
 use crate::http::params::PathOf;
-use crate::http::run::run_task;
+use crate::http::run::{Terms, run_task};
 use crate::http::{App, Problem, body};
 use crate::module::BlobKind;
 use crate::task_request::fields::FilesField;
@@ -33,6 +33,7 @@ const ARTIFACTS_HEADER_BYTES_MAX: usize = 48 * 1024;
 /// `POST /api/client/run/{wasm}`: the reply is stderr, then stdout.
 pub(super) async fn run(
     State(app): State<App>,
+    caller: Caller,
     PathOf(wasm): PathOf<String>,
     headers: HeaderMap,
     stdin: Body,
@@ -51,7 +52,11 @@ pub(super) async fn run(
             PayloadField::Blob(put.meta.digest.to_string())
         }
     });
-    let (_, record) = run_task(&app, resolver, module, fields, Requires::default(), 0).await?;
+    let terms = Terms {
+        owner: caller.number(),
+        ..Terms::default()
+    };
+    let (_, record) = run_task(&app, resolver, module, fields, terms).await?;
     let provider = record
         .provider
         .as_ref()

@@ -16,7 +16,8 @@ use super::messages::{
 };
 use super::storage;
 use crate::driver::{ModuleInfo, Requires};
-use crate::http::run::{module_of, run_task};
+use crate::http::auth::Caller;
+use crate::http::run::{Terms, module_of, run_task};
 use crate::http::{App, body};
 use crate::store::PutBlob;
 use crate::task_request::fields::FilesField;
@@ -29,10 +30,11 @@ const PRIORITY: i8 = 50;
 pub(super) async fn run_wasip1(
     State(app): State<App>,
     requester: Requester,
+    caller: Caller,
     request: Request,
 ) -> Response {
     unary(&app, request, async |asked| {
-        run(&app, &requester, asked).await
+        run(&app, &requester, &caller, asked).await
     })
     .await
 }
@@ -67,6 +69,7 @@ fn invalid(text: impl Into<String>) -> ConnectError {
 pub(super) async fn run(
     app: &App,
     requester: &Requester,
+    caller: &Caller,
     asked: RunRequest,
 ) -> Result<RunResponse, ConnectError> {
     let params = asked
@@ -87,7 +90,7 @@ pub(super) async fn run(
         });
     }
     let wants_artifacts = !params.artifacts.is_empty();
-    let running = run_params(app, params, &qos);
+    let running = run_params(app, params, &qos, caller.number());
     let (id, record) = match limit {
         None => running.await?,
         Some(limit) => tokio::time::timeout(limit, running)
@@ -129,7 +132,7 @@ pub(super) async fn run(
 
 type Ran = (wasipool_shared::ids::TaskId, crate::store::TaskRecord);
 
-async fn run_params(app: &App, params: Params, qos: &Qos) -> Result<Ran, ConnectError> {
+async fn run_params(app: &App, params: Params, qos: &Qos, owner: u64) -> Result<Ran, ConnectError> {
     let mut resolver = Resolver::new(&app.store, app.archives());
     let binary = params
         .binary
@@ -152,8 +155,12 @@ async fn run_params(app: &App, params: Params, qos: &Qos) -> Result<Ran, Connect
         artifacts: Some(params.artifacts),
         ..TaskFields::default()
     };
-    let priority = if qos.priority() { PRIORITY } else { 0 };
-    let ran = run_task(app, resolver, module, fields, Requires::default(), priority).await;
+    let terms = Terms {
+        owner,
+        priority: if qos.priority() { PRIORITY } else { 0 },
+        requires: Requires::default(),
+    };
+    let ran = run_task(app, resolver, module, fields, terms).await;
     Ok(ran?)
 }
 

@@ -22,6 +22,7 @@ use wasipool_shared::task::TaskSpec;
 use super::Text;
 use super::guest::{Ended, environment};
 use crate::driver::{NewJob, Requires, Tasks};
+use crate::http::auth::Caller;
 use crate::http::jobs::wait_for_end;
 use crate::http::params::Params;
 use crate::http::{App, Problem, body};
@@ -190,7 +191,11 @@ impl Entry {
 
 /// `POST /api/broker/v1/run`: waits for all runs; the reply has an entry for
 /// each, in their order.
-pub(super) async fn run(State(app): State<App>, content: Body) -> Result<Response, Text> {
+pub(super) async fn run(
+    State(app): State<App>,
+    caller: Caller,
+    content: Body,
+) -> Result<Response, Text> {
     let json = body::read(content, app.limits.request_json_bytes).await?;
     let runs_max = app.limits.job_tasks;
     let batch = if json.len() <= PARSE_AT_ONCE {
@@ -202,7 +207,7 @@ pub(super) async fn run(State(app): State<App>, content: Body) -> Result<Respons
             .map_err(|error| Problem::internal(error.to_string()))??
     };
     let trace = batch.trace;
-    let (job, refused) = accept(&app, batch).await?;
+    let (job, refused) = accept(&app, batch, caller.number()).await?;
     if let Some(job) = job {
         let guard = CancelOnDrop { app: &app, job };
         wait_for_end(&app, job, Instant::now() + WAIT_MAX).await;
@@ -227,7 +232,11 @@ pub(super) async fn run(State(app): State<App>, content: Body) -> Result<Respons
 }
 
 /// Makes a job of the runs that can be run; for each run, why it can't, if so.
-async fn accept(app: &App, batch: Batch) -> Result<(Option<JobId>, Vec<Option<String>>), Problem> {
+async fn accept(
+    app: &App,
+    batch: Batch,
+    owner: u64,
+) -> Result<(Option<JobId>, Vec<Option<String>>), Problem> {
     let mut resolver = Resolver::new(&app.store, app.archives());
     let module = match resolver.module(&batch.bin).await {
         Ok(module) => module,
@@ -267,7 +276,7 @@ async fn accept(app: &App, batch: Batch) -> Result<(Option<JobId>, Vec<Option<St
         module,
         tasks: Tasks::Each(specs),
         priority: 0,
-        owner: 0,
+        owner,
         retries: RETRIES_DEFAULT,
         quorum: 1,
         placement_timeout_ms: app.limits.run_placement_timeout_ms,

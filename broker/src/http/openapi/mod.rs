@@ -21,8 +21,8 @@ use wasipool_shared::api::events::{JobsEvent, ProvidersEvent, StatsEvent, TasksE
 
 pub(super) use names::{Binary, Flag, JobState, Order, ServerSentEvent, TaskState};
 pub(super) use problems::{
-    Conflict, Denied, Invalid, NoBlob, NoJob, NoTask, Range, Run, Submit, TooMany, Unavailable,
-    Upload, WrongType,
+    Conflict, Denied, Invalid, NoBlob, NoJob, NoProvider, NoTask, Range, Run, Submit, TooLarge,
+    TooMany, Unavailable, Upload, WrongType,
 };
 
 use super::problem::CODES;
@@ -44,6 +44,7 @@ use crate::task_request::schema::{
         (name = "tasks", description = "Single tasks of a job and what came out of them."),
         (name = "events", description = "What happens, as it happens."),
         (name = "pool", description = "Who runs tasks, and the way into the pool."),
+        (name = "operate", description = "Providers are drained, sent away, and kept out: for operators."),
         (name = "health", description = "For those who operate the broker."),
         (name = "description", description = "This document."),
     ),

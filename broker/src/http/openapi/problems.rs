@@ -51,7 +51,7 @@ macro_rules! problem_sets {
 
 problem_sets! {
     /// The request isn't allowed, or something broke.
-    Denied: "unauthorized" "forbidden" "internal";
+    Denied: "unauthorized" "forbidden" "too-many" "internal";
     /// The request isn't understood.
     Invalid: "invalid-request";
     /// There is no such blob.
@@ -60,6 +60,10 @@ problem_sets! {
     NoJob: "unknown-job";
     /// There is no such task, or nothing of that name.
     NoTask: "unknown-job" "not-found";
+    /// The body is too large.
+    TooLarge: "too-large";
+    /// There is no such provider, or no such ban.
+    NoProvider: "not-found";
     /// It isn't possible as things are.
     Conflict: "conflict";
     /// The part that is asked for isn't there.

@@ -1,17 +1,24 @@
 //! Who may do what: bearer tokens, and the origins of pages.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+mod tokens;
 
-use anyhow::Context as _;
-use axum::extract::{Request, State};
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use wasipool_shared::digest::Digest;
 
+pub use tokens::{Owner, Rate};
+
 use super::{App, Problem};
 use crate::config::Config;
+use tokens::{Reader, Token};
 
 /// What a token is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,62 +31,56 @@ pub enum Role {
     Admin,
 }
 
+impl Role {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Provide => "provide",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// Tokens and origins. Only digests of tokens are kept.
 #[derive(Clone, Debug, Default)]
 pub struct Auth {
-    tokens: Vec<(Role, Digest)>,
+    tokens: Vec<Token>,
     origins: BTreeSet<String>,
 }
 
 impl Auth {
-    /// Reads the token files, one token a line; blank lines and those that
-    /// start with `#` don't count.
+    /// Reads the token files.
     ///
     /// # Errors
-    /// If a file can't be read or holds no token.
+    /// If a file can't be read, holds no token, or a line that is none.
     pub fn load(config: &Config, origins: BTreeSet<String>) -> anyhow::Result<Self> {
         let mut auth = Self {
             tokens: Vec::new(),
             origins,
         };
+        let per_second = NonZeroU32::new(config.token_requests_max).unwrap_or(NonZeroU32::MIN);
+        let mut reader = Reader::new(per_second);
         for (role, path) in [
             (Role::Submit, &config.submit_tokens),
             (Role::Provide, &config.provide_tokens),
             (Role::Admin, &config.admin_tokens),
         ] {
             if let Some(path) = path {
-                auth.read(role, path)?;
+                auth.tokens.extend(reader.file(role, path)?);
             }
         }
         Ok(auth)
     }
 
-    fn read(&mut self, role: Role, path: &Path) -> anyhow::Result<()> {
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("the token file {} can't be read", path.display()))?;
-        let before = self.tokens.len();
-        for token in text.lines().map(str::trim) {
-            if !token.is_empty() && !token.starts_with('#') {
-                self.add(role, token);
-            }
-        }
-        anyhow::ensure!(
-            self.tokens.len() > before,
-            "the token file {} is empty",
-            path.display()
-        );
-        Ok(())
-    }
-
-    fn add(&mut self, role: Role, token: &str) {
-        self.tokens.push((role, Digest::of(token.as_bytes())));
-    }
-
-    /// Whether the request has a token of one of the roles. Without any tokens
-    /// everybody may do everything.
-    fn check_token(&self, headers: &HeaderMap, allowed: &[Role]) -> Result<(), Problem> {
+    /// Who sends the request, if their token is of one of the roles. Without any
+    /// tokens everybody may do everything, and is nobody in particular.
+    fn check_token(
+        &self,
+        headers: &HeaderMap,
+        allowed: &[Role],
+    ) -> Result<Option<Arc<Owner>>, Problem> {
         if self.tokens.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let unauthorized = |detail: &str| {
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
@@ -93,19 +94,21 @@ impl Auth {
             return unauthorized("a token is needed: send `Authorization: Bearer <token>`");
         };
         let given = Digest::of(token);
-        let (mut known, mut may) = (false, false);
-        for (role, token) in &self.tokens {
-            let same = equal(&token.0, &given.0);
-            known |= same;
-            may |= same & (allowed.contains(role) | (*role == Role::Admin));
+        let (mut known, mut may) = (None, false);
+        for token in &self.tokens {
+            let same = equal(&token.digest.0, &given.0);
+            if same {
+                known = Some(&token.owner);
+            }
+            may |= same & (allowed.contains(&token.role) | (token.role == Role::Admin));
         }
-        match (known, may) {
-            (_, true) => Ok(()),
-            (true, false) => {
+        match known {
+            Some(owner) if may => Ok(Some(owner.clone())),
+            Some(_) => {
                 let detail = "the token is good, but not for this";
                 Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail))
             }
-            (false, false) => unauthorized("the token is unknown"),
+            None => unauthorized("the token is unknown"),
         }
     }
 
@@ -145,10 +148,60 @@ fn equal(left: &[u8; 32], right: &[u8; 32]) -> bool {
     std::hint::black_box(difference) == 0
 }
 
-async fn guard(app: &App, allowed: &[Role], request: Request, next: Next) -> Response {
-    match app.auth.check_token(request.headers(), allowed) {
-        Ok(()) => next.run(request).await,
+/// The owner's rate, as a problem if it is passed.
+fn check_rate(owner: &Owner) -> Result<(), Problem> {
+    owner.rate.take().map_err(|wait| {
+        let limit = owner.rate.per_second();
+        tracing::warn!(owner = owner.name, limit, "too many requests");
+        let detail = format!(
+            "the token may be used for {limit} requests a second (--token-requests-max): try again \
+             in a moment"
+        );
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX);
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", detail)
+            .with("limit", limit)
+            .retry_after(seconds.saturating_add(1))
+    })
+}
+
+async fn guard(app: &App, allowed: &[Role], mut request: Request, next: Next) -> Response {
+    let checked = app.auth.check_token(request.headers(), allowed);
+    let checked = checked.and_then(|owner| match owner {
+        None => Ok(None),
+        Some(owner) => check_rate(&owner).map(|()| Some(owner)),
+    });
+    match checked {
+        Ok(owner) => {
+            request.extensions_mut().insert(Caller(owner));
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
+    }
+}
+
+/// Who sends a request: nobody in particular if there are no tokens.
+#[derive(Debug, Clone, Default)]
+pub struct Caller(Option<Arc<Owner>>);
+
+impl Caller {
+    /// Their number; 0 for nobody in particular.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.0.as_ref().map_or(0, |owner| owner.number)
+    }
+
+    /// Their name, for logs.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.as_ref().map_or("anybody", |owner| &owner.name)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
     }
 }
 
@@ -160,6 +213,11 @@ pub async fn submit(State(app): State<App>, request: Request, next: Next) -> Res
 /// Lets those in who may join the pool.
 pub async fn provide(State(app): State<App>, request: Request, next: Next) -> Response {
     guard(&app, &[Role::Provide], request, next).await
+}
+
+/// Lets those in who run the broker.
+pub async fn admin(State(app): State<App>, request: Request, next: Next) -> Response {
+    guard(&app, &[Role::Admin], request, next).await
 }
 
 /// Lets those in who have any token.
@@ -175,23 +233,37 @@ mod tests {
         HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))])
     }
 
+    fn auth(lines: &[(Role, &str)]) -> Auth {
+        let mut reader = Reader::new(NonZeroU32::new(2).unwrap());
+        let token = |(role, line): &(Role, &str)| reader.line(*role, 1, line).unwrap();
+        Auth {
+            tokens: lines.iter().map(token).collect(),
+            origins: BTreeSet::new(),
+        }
+    }
+
     #[test]
     fn tokens_open_what_they_are_for() {
-        let mut auth = Auth::default();
+        let open = Auth::default().check_token(&HeaderMap::new(), &[Role::Submit]);
         assert!(
-            auth.check_token(&HeaderMap::new(), &[Role::Submit]).is_ok(),
-            "open by default"
+            open.unwrap().is_none(),
+            "open by default, and nobody in particular"
         );
-        auth.add(Role::Submit, "s3cret");
-        auth.add(Role::Admin, "r00t");
+        let auth = auth(&[(Role::Submit, "lab:s3cret"), (Role::Admin, "r00t")]);
         let check = |value, role| auth.check_token(&with_token(value), &[role]);
-        assert!(check("Bearer s3cret", Role::Submit).is_ok());
+        let owner = check("Bearer s3cret", Role::Submit).unwrap().unwrap();
+        assert_eq!(owner.name, "lab");
+        assert_eq!(Caller(Some(owner.clone())).number(), owner.number);
+        assert!(
+            check("Bearer lab:s3cret", Role::Submit).is_err(),
+            "the name is no secret"
+        );
         assert!(check("bearer  s3cret ", Role::Submit).is_ok());
         assert!(
             check("Bearer r00t", Role::Provide).is_ok(),
             "an admin may do everything"
         );
-        let status = |result: Result<(), Problem>| result.unwrap_err().into_response().status();
+        let status = |result: Result<_, Problem>| result.unwrap_err().into_response().status();
         assert_eq!(
             status(check("Bearer s3cret", Role::Provide)),
             StatusCode::FORBIDDEN
@@ -211,6 +283,20 @@ mod tests {
         }
         let missing = auth.check_token(&HeaderMap::new(), &[Role::Submit]);
         assert_eq!(status(missing), StatusCode::UNAUTHORIZED);
+    }
+
+    #[test]
+    fn an_owner_has_so_many_requests_a_second() {
+        let auth = auth(&[(Role::Submit, "lab:one"), (Role::Provide, "lab:two")]);
+        let owner = |value, role| auth.check_token(&with_token(value), &[role]);
+        let one = owner("Bearer one", Role::Submit).unwrap().unwrap();
+        let two = owner("Bearer two", Role::Provide).unwrap().unwrap();
+        // Both tokens count for their owner. The clock is real: at least the
+        // third of three in a row is too many, unless they take half a second.
+        let refused = (0..1_000).find_map(|_| check_rate(&one).and(check_rate(&two)).err());
+        let response = refused.unwrap().into_response();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
     }
 
     #[test]
