@@ -98,8 +98,9 @@ fn what_a_killed_provider_had_is_done_by_others_at_once() {
                 let job = client.submit(&job).await?;
                 let busy = |all: &[Provider]| all.iter().any(|it| it.busy > 0).then_some(());
                 client.providers_until("it has work", LIMIT, busy).await?;
-                pool.start_native("other", 1).await?;
                 pool.kill(killed)?;
+                // Only now: so the task is not done before it is lost.
+                pool.start_native("other", 1).await?;
                 let ended = client.ended(&job.id, LIMIT).await?;
                 ensure!(ended.state == "succeeded", "{ended:?}");
                 let result = client.result(&job.id, 0).await?;
