@@ -15,6 +15,10 @@ use wasipool_shared::limits;
 use crate::core::Trust;
 use crate::store::Keep;
 
+mod tasks;
+
+pub use tasks::TaskSettings;
+
 /// One broker for a pool of providers that run WebAssembly: native daemons and
 /// browser tabs.
 #[derive(Debug, Clone, Parser)]
@@ -210,9 +214,22 @@ pub struct Config {
     /// Bytes of all blobs, e.g. 16GiB
     #[arg(long, env = "WASIPOOL_STORED_MAX", value_name = "SIZE", default_value = "16GiB", value_parser = size, help_heading = "Limits")]
     pub stored_max: u64,
+    /// Bytes of all blobs that one token's owner brought, e.g. 4GiB
+    #[arg(long, env = "WASIPOOL_TOKEN_STORED_MAX", value_name = "SIZE", default_value = "4GiB", value_parser = size, help_heading = "Limits")]
+    pub token_stored_max: u64,
     /// Bytes of a JSON request, e.g. 64MiB
     #[arg(long, env = "WASIPOOL_REQUEST_MAX", value_name = "SIZE", default_value = "64MiB", value_parser = size, help_heading = "Limits")]
     pub request_max: u64,
+
+    /// Slots that one provider may offer
+    #[arg(long, env = "WASIPOOL_SLOTS_MAX", value_name = "N", default_value_t = limits::SLOTS_MAX, value_parser = clap::value_parser!(u16).range(1..=i64::from(limits::SLOTS_MAX)), help_heading = "Limits")]
+    pub slots_max: u16,
+    /// How long a new session may take to its first message
+    #[arg(long, env = "WASIPOOL_FIRST_MESSAGE_TIMEOUT", value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Limits")]
+    pub first_message_timeout: Duration,
+    /// What one task may bring
+    #[command(flatten)]
+    pub tasks: TaskSettings,
 
     /// Settings file (TOML): the flags' names as keys, without the dashes
     #[arg(
@@ -430,6 +447,7 @@ mod tests {
         );
         assert_eq!(config.blob_max, limits::BLOB_BYTES_MAX);
         assert_eq!(config.stored_max, limits::STORED_BYTES_MAX);
+        assert_eq!(config.token_stored_max, limits::OWNER_STORED_BYTES_MAX);
         assert_eq!(config.request_max, limits::REQUEST_JSON_BYTES_MAX as u64);
         let keep = |args: &[&str]| {
             let keep = load(args).unwrap().keep();

@@ -57,6 +57,7 @@ pub async fn serve(
     let settings = StoreSettings {
         folder: config.data.clone(),
         stored_bytes_max: config.stored_max,
+        owner_bytes_max: config.token_stored_max,
         blob_bytes_max: config.blob_max,
         keep: config.keep(),
     };
@@ -107,6 +108,8 @@ pub async fn serve(
         origins: origins.clone(),
         idle: config.session_idle,
         providers_max: config.providers_max,
+        slots_max: config.slots_max,
+        first_message: config.first_message_timeout,
         bans: bans.clone(),
     };
     let transport = Transport::bind(

@@ -26,6 +26,8 @@ pub const SOCKET_WINDOW_BYTES: u32 = 2 * STREAM_WINDOW_BYTES;
 pub const BLOB_BYTES_MAX: u64 = 512 * MIB;
 /// Bytes of all blobs.
 pub const STORED_BYTES_MAX: u64 = 16 * GIB;
+/// Bytes of all blobs that one owner brought.
+pub const OWNER_STORED_BYTES_MAX: u64 = 4 * GIB;
 /// Bytes of a JSON request.
 pub const REQUEST_JSON_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Tasks of one job.

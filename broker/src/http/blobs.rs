@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use wasipool_shared::api::{self, Page};
 use wasipool_shared::digest::Digest;
 
+use super::auth::Caller;
 use super::download::Download;
 use super::openapi::{Binary, Denied, Invalid, NoBlob, Range, Upload};
 use super::params::{Params, PathOf};
@@ -63,13 +64,14 @@ fn created(new: bool, blob: api::Blob) -> Response {
 )]
 pub async fn put(
     State(app): State<App>,
+    caller: Caller,
     PathOf(name): PathOf<String>,
     params: Params,
     content: Body,
 ) -> Result<Response, Problem> {
     params.only(&[])?;
     check_name(&name)?;
-    let put = body::blob(&app, content).await?;
+    let put = body::blob(&app, caller.number(), content).await?;
     let new = app.store.blobs().name(&name, put.meta.digest).await?;
     Ok(created(
         new,
@@ -106,11 +108,12 @@ pub async fn put_without_name() -> Result<Response, Problem> {
 )]
 pub async fn post(
     State(app): State<App>,
+    caller: Caller,
     params: Params,
     content: Body,
 ) -> Result<Response, Problem> {
     params.only(&[])?;
-    let put = body::blob(&app, content).await?;
+    let put = body::blob(&app, caller.number(), content).await?;
     Ok(created(
         put.new,
         view::blob(None, &put.meta, put.meta.created_unix_ms),

@@ -3,7 +3,6 @@
 use axum::body::{Body, HttpBody as _};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use wasipool_shared::limits::INLINE_BYTES_MAX;
 
 use super::{App, Problem};
 use crate::module::{self, BlobKind, Guess};
@@ -63,18 +62,18 @@ pub enum Input {
     Blob(PutBlob),
 }
 
-/// Takes a body as the input of a guest.
+/// Takes a body as the input of a guest; what is stored counts for `owner`.
 ///
 /// # Errors
 /// If it is too large, can't be stored, or the client breaks off.
-pub async fn input(app: &App, body: Body) -> Result<Input, Problem> {
+pub async fn input(app: &App, owner: u64, body: Body) -> Result<Input, Problem> {
     if body.is_end_stream() {
         return Ok(Input::Inline(Bytes::new()));
     }
     let mut stream = body.into_data_stream();
     let mut small = BytesMut::new();
     while let Some(piece) = stream.next().await.transpose().map_err(broken)? {
-        if small.len() + piece.len() <= INLINE_BYTES_MAX {
+        if small.len() + piece.len() <= app.limits.task.inline_bytes {
             if small.is_empty() {
                 // Mostly the only piece: nothing is copied then.
                 small = BytesMut::from(piece);
@@ -90,7 +89,7 @@ pub async fn input(app: &App, body: Body) -> Result<Input, Problem> {
         let put = app
             .store
             .blobs()
-            .keep_for_now(uploaded, BlobKind::Data, None)
+            .keep_for_now(owner, uploaded, BlobKind::Data, None)
             .await?;
         return Ok(Input::Blob(put));
     }
@@ -107,13 +106,13 @@ async fn rest(
     Ok(upload.finish().await?)
 }
 
-/// Takes a body as a blob: modules are checked, text becomes binary.
+/// Takes a body as a blob that counts for `owner`: modules are checked, text becomes binary.
 ///
 /// # Errors
 /// If it is too large, can't be stored, is a module that can't run, or the
 /// client breaks off.
-pub async fn blob(app: &App, body: Body) -> Result<PutBlob, Problem> {
-    let put = blob_for_now(app, body).await?;
+pub async fn blob(app: &App, owner: u64, body: Body) -> Result<PutBlob, Problem> {
+    let put = blob_for_now(app, owner, body).await?;
     app.store.blobs().make_durable(put.meta.digest).await?;
     Ok(put)
 }
@@ -122,7 +121,7 @@ pub async fn blob(app: &App, body: Body) -> Result<PutBlob, Problem> {
 ///
 /// # Errors
 /// As `blob`.
-pub async fn blob_for_now(app: &App, body: Body) -> Result<PutBlob, Problem> {
+pub async fn blob_for_now(app: &App, owner: u64, body: Body) -> Result<PutBlob, Problem> {
     let blobs = app.store.blobs();
     let upload = blobs.upload();
     let uploaded = rest(upload, body.into_data_stream()).await?;
@@ -140,7 +139,7 @@ pub async fn blob_for_now(app: &App, body: Body) -> Result<PutBlob, Problem> {
                     check(uploaded.size, move || module::inspect(&bytes)).await?
                 }
             };
-            let kept = blobs.keep_for_now(uploaded, BlobKind::Module, Some(info));
+            let kept = blobs.keep_for_now(owner, uploaded, BlobKind::Module, Some(info));
             return Ok(kept.await?);
         }
         Guess::Text => {
@@ -152,11 +151,11 @@ pub async fn blob_for_now(app: &App, body: Body) -> Result<PutBlob, Problem> {
             };
             let (binary, info) = check(uploaded.size, assemble).await?;
             return Ok(blobs
-                .put_for_now(binary.into(), BlobKind::Module, Some(info))
+                .put_for_now(owner, binary.into(), BlobKind::Module, Some(info))
                 .await?);
         }
     };
-    Ok(blobs.keep_for_now(uploaded, kind, None).await?)
+    Ok(blobs.keep_for_now(owner, uploaded, kind, None).await?)
 }
 
 async fn check<T: Send + 'static>(

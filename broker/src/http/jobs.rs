@@ -128,9 +128,15 @@ async fn submit(
     owner: u64,
 ) -> Result<JobId, Problem> {
     let tasks_max = app.limits.job_tasks;
-    let (mut job, _kept) =
-        resolve_job(fields, key.clone(), tasks_max, &app.store, app.archives()).await?;
-    job.owner = owner;
+    let (job, _kept) = resolve_job(
+        fields,
+        key.clone(),
+        owner,
+        tasks_max,
+        &app.store,
+        app.archives(),
+    )
+    .await?;
     match app.driver.submit(job).await {
         Ok(id) => Ok(id),
         Err(error) => {

@@ -62,7 +62,7 @@ use crate::config::Config;
 use crate::driver::Handle;
 use crate::events::Hub;
 use crate::store::Store;
-use crate::task_request::Archives;
+use crate::task_request::{Archives, TaskRules};
 use crate::transport::{Announce, Door, Tickets};
 
 /// What the endpoints work with.
@@ -101,6 +101,8 @@ pub struct Limits {
     pub request_json_bytes: usize,
     /// Tasks of a job.
     pub job_tasks: u32,
+    /// What one task may bring.
+    pub task: TaskRules,
     /// How long a task whose client waits may wait for a provider that could
     /// run it, in milliseconds.
     pub run_placement_timeout_ms: u64,
@@ -111,6 +113,7 @@ impl Default for Limits {
         Self {
             request_json_bytes: REQUEST_JSON_BYTES_MAX,
             job_tasks: JOB_TASKS_MAX,
+            task: TaskRules::default(),
             run_placement_timeout_ms: 30_000,
         }
     }
@@ -121,6 +124,7 @@ impl From<&Config> for Limits {
         Self {
             request_json_bytes: usize::try_from(config.request_max).unwrap_or(usize::MAX),
             job_tasks: config.job_tasks_max,
+            task: TaskRules::from(&config.tasks),
             run_placement_timeout_ms: u64::try_from(config.run_placement_timeout.as_millis())
                 .unwrap_or(u64::MAX),
         }
@@ -155,9 +159,10 @@ impl Deref for App {
 
 /// All endpoints.
 pub fn router(state: AppState) -> Router {
+    let rules = state.limits.task;
     let app = App(Arc::new(Inner {
         state,
-        archives: Archives::default(),
+        archives: Archives::new(rules),
     }));
     endpoints::guarded(&app)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -238,9 +238,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let detail = error.to_string();
         match error {
-            StoreError::BlobTooLarge { limit } | StoreError::Full { limit } => {
-                Self::too_large(detail).with("limit", limit)
-            }
+            StoreError::BlobTooLarge { limit }
+            | StoreError::Full { limit }
+            | StoreError::OwnerFull { limit } => Self::too_large(detail).with("limit", limit),
             StoreError::KeyTaken(_) => Self::conflict(detail),
             StoreError::Io(error) => {
                 tracing::error!(%error, "storage failed");

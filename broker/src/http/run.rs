@@ -78,9 +78,9 @@ pub async fn named(
     stdin: Body,
 ) -> Result<Response, Problem> {
     let request = Request::read(&params, &headers, caller.number())?;
-    let mut resolver = Resolver::new(&app.store, app.archives());
+    let mut resolver = Resolver::new(&app.store, app.archives(), caller.number());
     let module = resolver.module(&reference).await?;
-    let stdin = match body::input(&app, stdin).await? {
+    let stdin = match body::input(&app, caller.number(), stdin).await? {
         Input::Inline(bytes) => PayloadField::Bytes(bytes),
         Input::Blob(put) => {
             resolver.hold(put.pin);
@@ -140,9 +140,9 @@ pub async fn body_as_module(
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(Problem::new(status, "unsupported-media-type", detail));
     }
-    let put = body::blob_for_now(&app, content).await?;
+    let put = body::blob_for_now(&app, caller.number(), content).await?;
     let module = module_of(&put)?;
-    let mut resolver = Resolver::new(&app.store, app.archives());
+    let mut resolver = Resolver::new(&app.store, app.archives(), caller.number());
     resolver.hold(put.pin);
     request
         .run(&app, resolver, module, PayloadField::Bytes(Bytes::new()))
@@ -294,7 +294,7 @@ async fn keep_artifacts(app: &App, record: &TaskRecord) -> Result<(), Problem> {
     for artifact in &record.artifacts {
         app.store
             .blobs()
-            .put_for_now(artifact.bytes.clone(), BlobKind::Data, None)
+            .put_for_now(0, artifact.bytes.clone(), BlobKind::Data, None)
             .await?;
     }
     Ok(())

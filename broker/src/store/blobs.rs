@@ -13,7 +13,7 @@ use wasipool_shared::limits::MIB;
 use wasipool_shared::lru::Lru;
 
 pub use super::index::Pin;
-use super::index::{Entry, Index, Named, Reserved};
+use super::index::{Entry, Index, Named, Reserved, Room};
 use super::objects::Objects;
 use super::sql;
 use super::upload::{Content, Upload, Uploaded};
@@ -40,6 +40,9 @@ pub struct BlobMeta {
     pub module: Option<ModuleInfo>,
     /// When it came first.
     pub created_unix_ms: u64,
+    /// Who brought it first; 0 is nobody in particular.
+    #[serde(default)]
+    pub owner: u64,
 }
 
 /// A blob that is stored now.
@@ -86,7 +89,7 @@ pub struct Blobs {
     /// Held by who writes the names, so that their order on disk is the one in
     /// memory.
     naming: tokio::sync::Mutex<()>,
-    pub(super) stored_bytes_max: u64,
+    pub(super) room: Room,
     blob_bytes_max: u64,
 }
 
@@ -104,7 +107,10 @@ impl Blobs {
             cache: Mutex::new(Lru::new(CACHE_BYTES)),
             files: tokio::sync::RwLock::default(),
             naming: tokio::sync::Mutex::default(),
-            stored_bytes_max: settings.stored_bytes_max,
+            room: Room {
+                all: settings.stored_bytes_max,
+                owner: settings.owner_bytes_max,
+            },
             blob_bytes_max: settings.blob_bytes_max,
         }
     }
@@ -131,7 +137,21 @@ impl Blobs {
         kind: BlobKind,
         module: Option<ModuleInfo>,
     ) -> Result<PutBlob, StoreError> {
-        let put = self.put_for_now(bytes, kind, module).await?;
+        self.put_for(0, bytes, kind, module).await
+    }
+
+    /// The same for bytes that count for an owner, if they weren't there.
+    ///
+    /// # Errors
+    /// If there is no room or they can't be written.
+    pub async fn put_for(
+        &self,
+        owner: u64,
+        bytes: Bytes,
+        kind: BlobKind,
+        module: Option<ModuleInfo>,
+    ) -> Result<PutBlob, StoreError> {
+        let put = self.put_for_now(owner, bytes, kind, module).await?;
         self.make_durable(put.meta.digest).await?;
         Ok(put)
     }
@@ -143,6 +163,7 @@ impl Blobs {
     /// If there is no room or they can't be written.
     pub async fn put_for_now(
         &self,
+        owner: u64,
         bytes: Bytes,
         kind: BlobKind,
         module: Option<ModuleInfo>,
@@ -159,7 +180,7 @@ impl Blobs {
             head: Vec::new(),
             content: Content::Memory(bytes),
         };
-        self.keep_for_now(uploaded, kind, module).await
+        self.keep_for_now(owner, uploaded, kind, module).await
     }
 
     /// Stores what has arrived: returns once it is on the disk.
@@ -172,7 +193,7 @@ impl Blobs {
         kind: BlobKind,
         module: Option<ModuleInfo>,
     ) -> Result<PutBlob, StoreError> {
-        let put = self.keep_for_now(uploaded, kind, module).await?;
+        let put = self.keep_for_now(0, uploaded, kind, module).await?;
         self.make_durable(put.meta.digest).await?;
         Ok(put)
     }
@@ -203,6 +224,7 @@ impl Blobs {
     /// If there is no room or it can't be written.
     pub async fn keep_for_now(
         &self,
+        owner: u64,
         uploaded: Uploaded,
         kind: BlobKind,
         module: Option<ModuleInfo>,
@@ -216,10 +238,11 @@ impl Blobs {
         if let Some(known) = self.known(digest) {
             return Ok(known);
         }
-        self.make_room(size).await?;
+        self.make_room(size, owner).await?;
         let reserved = Reserved {
             index: &self.index,
             size,
+            owner,
         };
         let _writing = self.files.read().await;
         let created_unix_ms = unix_ms();
@@ -229,6 +252,7 @@ impl Blobs {
             kind,
             module,
             created_unix_ms,
+            owner,
         });
         match content {
             Content::Memory(bytes) => self.objects.put(digest, bytes).await?,

@@ -9,34 +9,38 @@ use super::sql;
 
 impl Blobs {
     /// Counts `size` bytes in, after removing unused blobs, the oldest first, if
-    /// there is no room.
-    pub(super) async fn make_room(&self, size: u64) -> Result<(), StoreError> {
-        let limit = self.stored_bytes_max;
-        if self.index.lock().reserve(size, limit) {
+    /// there is no room: the owner's if that is over its limit.
+    pub(super) async fn make_room(&self, size: u64, owner: u64) -> Result<(), StoreError> {
+        let room = self.room;
+        if self.index.lock().reserve(size, owner, room).is_ok() {
             return Ok(());
         }
         self.remove_unused(|index| {
-            let mut missing = (index.stored + size).saturating_sub(limit);
+            let mut missing = index.missing(size, room);
+            let mut missing_own = index.missing_own(size, owner, room);
             let mut unused: Vec<_> = index
                 .blobs
                 .values()
                 .filter(|entry| entry.is_unused())
                 .map(|entry| &entry.meta)
                 .collect();
-            unused.sort_unstable_by_key(|meta| meta.created_unix_ms);
-            let enough = unused.into_iter().take_while(|meta| {
-                let take = missing > 0;
-                missing = missing.saturating_sub(meta.size);
+            // What helps the owner's limit helps that of all too.
+            unused.sort_unstable_by_key(|meta| (meta.owner != owner, meta.created_unix_ms));
+            let helps = unused.into_iter().filter(|meta| {
+                let own = meta.owner == owner;
+                let take = missing > 0 || (own && missing_own > 0);
+                if take {
+                    missing = missing.saturating_sub(meta.size);
+                }
+                if take && own {
+                    missing_own = missing_own.saturating_sub(meta.size);
+                }
                 take
             });
-            enough.map(|meta| meta.digest).collect()
+            helps.map(|meta| meta.digest).collect()
         })
         .await;
-        if self.index.lock().reserve(size, limit) {
-            Ok(())
-        } else {
-            Err(StoreError::Full { limit })
-        }
+        self.index.lock().reserve(size, owner, room)
     }
 
     /// Removes those that `choose` says, which must be unused.
@@ -47,7 +51,7 @@ impl Blobs {
             let chosen = choose(&index);
             for digest in &chosen {
                 if let Some(entry) = index.blobs.remove(digest) {
-                    index.stored -= entry.meta.size;
+                    index.subtract(entry.meta.size, entry.meta.owner);
                 }
             }
             chosen

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use wasipool_shared::digest::Digest;
 
+use super::StoreError;
 use super::blobs::BlobMeta;
 
 /// Where a name points to.
@@ -43,6 +44,8 @@ pub(super) struct Index {
     pub(super) names: Names,
     /// Bytes of all blobs, those that are being written among them.
     pub(super) stored: u64,
+    /// Those of each owner.
+    pub(super) owners: HashMap<u64, u64>,
 }
 
 #[derive(Debug)]
@@ -54,13 +57,60 @@ pub(super) struct Entry {
     pub(super) names: u32,
 }
 
+/// How many bytes of blobs there may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Of all together.
+    pub(super) all: u64,
+    /// Of those that one owner brought; nobody in particular (0) has no limit of
+    /// its own.
+    pub(super) owner: u64,
+}
+
 impl Index {
-    pub(super) fn reserve(&mut self, size: u64, limit: u64) -> bool {
-        let fits = self.stored.saturating_add(size) <= limit;
-        if fits {
-            self.stored += size;
+    /// Counts a blob in that is about to be written.
+    pub(super) fn reserve(&mut self, size: u64, owner: u64, room: Room) -> Result<(), StoreError> {
+        if self.missing_own(size, owner, room) > 0 {
+            return Err(StoreError::OwnerFull { limit: room.owner });
         }
-        fits
+        if self.missing(size, room) > 0 {
+            return Err(StoreError::Full { limit: room.all });
+        }
+        self.add(size, owner);
+        Ok(())
+    }
+
+    /// Bytes that must go before `size` more are within the limit of all.
+    pub(super) fn missing(&self, size: u64, room: Room) -> u64 {
+        self.stored.saturating_add(size).saturating_sub(room.all)
+    }
+
+    /// Bytes that must go before `size` more are within the owner's limit.
+    pub(super) fn missing_own(&self, size: u64, owner: u64, room: Room) -> u64 {
+        if owner == 0 {
+            return 0;
+        }
+        let stored = self.owners.get(&owner).copied().unwrap_or_default();
+        stored.saturating_add(size).saturating_sub(room.owner)
+    }
+
+    /// Counts a blob in.
+    pub(super) fn add(&mut self, size: u64, owner: u64) {
+        self.stored += size;
+        if owner != 0 {
+            *self.owners.entry(owner).or_default() += size;
+        }
+    }
+
+    /// Counts a blob out.
+    pub(super) fn subtract(&mut self, size: u64, owner: u64) {
+        self.stored -= size;
+        if let Some(stored) = self.owners.get_mut(&owner) {
+            *stored -= size;
+            if *stored == 0 {
+                self.owners.remove(&owner);
+            }
+        }
     }
 
     pub(super) fn count_name(&mut self, digest: Digest, change: i32) {
@@ -80,6 +130,7 @@ impl Entry {
 pub(super) struct Reserved<'a> {
     pub(super) index: &'a Mutex<Index>,
     pub(super) size: u64,
+    pub(super) owner: u64,
 }
 
 impl Reserved<'_> {
@@ -90,6 +141,6 @@ impl Reserved<'_> {
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        self.index.lock().stored -= self.size;
+        self.index.lock().subtract(self.size, self.owner);
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn index(database: &Database, objects: &Objects) -> Result<Inde
             tracing::error!(digest = %meta.digest, "a blob's content is missing");
             continue;
         }
-        index.stored += meta.size;
+        index.add(meta.size, meta.owner);
         let entry = Entry {
             meta: Arc::new(meta),
             durable: true,

@@ -40,7 +40,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::JobId;
-use wasipool_shared::limits::{BLOB_BYTES_MAX, KEPT_BYTES_MAX_IN_MEMORY, STORED_BYTES_MAX};
+use wasipool_shared::limits::{
+    BLOB_BYTES_MAX, KEPT_BYTES_MAX_IN_MEMORY, OWNER_STORED_BYTES_MAX, STORED_BYTES_MAX,
+};
 
 pub use blobs::{BlobMeta, BlobPage, NamedBlob, Pin, PutBlob};
 pub use job::{Counts, JobFilter, JobPage, JobRecord, JobState, TaskPage};
@@ -59,6 +61,8 @@ pub struct StoreSettings {
     pub folder: Option<PathBuf>,
     /// Bytes of all blobs together.
     pub stored_bytes_max: u64,
+    /// Bytes of all blobs that one owner brought.
+    pub owner_bytes_max: u64,
     /// Bytes of one blob.
     pub blob_bytes_max: u64,
     /// Which jobs are kept when they have ended.
@@ -79,6 +83,7 @@ impl Default for StoreSettings {
         Self {
             folder: None,
             stored_bytes_max: STORED_BYTES_MAX,
+            owner_bytes_max: OWNER_STORED_BYTES_MAX,
             blob_bytes_max: BLOB_BYTES_MAX,
             keep: Keep {
                 time: None,
@@ -95,6 +100,14 @@ pub enum StoreError {
     #[error("a blob may have {limit} bytes at most")]
     BlobTooLarge {
         /// How many it may have.
+        limit: u64,
+    },
+    /// Those of one owner would be.
+    #[error(
+        "the blobs of this token would pass its limit of {limit} bytes (--token-stored-max): delete some"
+    )]
+    OwnerFull {
+        /// How many bytes there may be.
         limit: u64,
     },
     /// All blobs together would be.

@@ -1,6 +1,7 @@
 mod blobs;
 mod cleaning;
 mod durable;
+mod owners;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

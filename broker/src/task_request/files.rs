@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use wasipool_shared::archive::{ArchiveLimits, clean_path, unpack};
+use wasipool_shared::archive::{clean_path, unpack};
 use wasipool_shared::digest::Digest;
 
-use super::RequestError;
+use super::{RequestError, TaskRules};
 use crate::store::Store;
 
 /// Archives whose verdict is remembered.
@@ -17,6 +17,7 @@ const REMEMBERED_MAX: usize = 10_000;
 /// Checks archives, each once.
 #[derive(Debug)]
 pub struct Archives {
+    rules: TaskRules,
     verdicts: Mutex<HashMap<Digest, Result<(), String>>>,
     /// Unpacking may take a lot of memory: one at a time.
     checking: Semaphore,
@@ -24,14 +25,26 @@ pub struct Archives {
 
 impl Default for Archives {
     fn default() -> Self {
-        Self {
-            verdicts: Mutex::default(),
-            checking: Semaphore::new(1),
-        }
+        Self::new(TaskRules::default())
     }
 }
 
 impl Archives {
+    /// Checks by these rules.
+    #[must_use]
+    pub fn new(rules: TaskRules) -> Self {
+        Self {
+            rules,
+            verdicts: Mutex::default(),
+            checking: Semaphore::new(1),
+        }
+    }
+
+    /// What a task may bring.
+    pub(super) fn rules(&self) -> &TaskRules {
+        &self.rules
+    }
+
     /// Whether the archive can be a guest's root, and if not, why.
     pub(super) async fn check(&self, store: &Store, digest: Digest) -> Result<(), String> {
         if let Some(verdict) = self.verdicts.lock().get(&digest) {
@@ -47,7 +60,8 @@ impl Archives {
             .blob(digest)
             .await
             .ok_or("its content can't be read")?;
-        let check = move || unpack(&bytes, ArchiveLimits::default()).map(drop);
+        let limits = self.rules.archive;
+        let check = move || unpack(&bytes, limits).map(drop);
         let checked = tokio::task::spawn_blocking(check)
             .await
             .map_err(|error| error.to_string())?;

@@ -38,6 +38,7 @@ const TURN: usize = 256;
 pub async fn resolve_job(
     mut fields: JobFields,
     idempotency_key: Option<String>,
+    owner: u64,
     tasks_max: u32,
     store: &Store,
     archives: &Archives,
@@ -45,7 +46,7 @@ pub async fn resolve_job(
     let missing = || RequestError::Invalid("module: say which module to run".to_owned());
     let reference = fields.module.take().ok_or_else(missing)?;
     check_texts(&fields)?;
-    let mut resolver = Resolver::new(store, archives);
+    let mut resolver = Resolver::new(store, archives, owner);
     let module = resolver.module(&reference).await?;
     let argv0 = argv0(&reference).to_owned();
     let seed = match fields.deterministic.take() {
@@ -115,7 +116,7 @@ pub async fn resolve_job(
         module,
         tasks,
         priority: i8::try_from(priority).unwrap_or(0),
-        owner: 0,
+        owner,
         retries: within("retries", retries, 0..=RETRIES_MAX, "")?,
         quorum: within("quorum", fields.quorum.unwrap_or(1), 1..=QUORUM_MAX, "")?,
         placement_timeout_ms: within(

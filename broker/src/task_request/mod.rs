@@ -7,10 +7,12 @@
 //! - [`job`]: a whole job.
 //! - [`schema`]: how they look in the OpenAPI document.
 //! - `files`: the guest's files.
+//! - `limits`: what one task may bring.
 
 pub mod fields;
 mod files;
 pub mod job;
+mod limits;
 pub mod parse;
 pub mod resolve;
 pub mod schema;
@@ -18,6 +20,7 @@ pub mod units;
 
 pub use fields::{JobFields, PayloadField, TaskFields};
 pub use job::resolve_job;
+pub use limits::TaskRules;
 pub use resolve::{Archives, Place, Resolved, Resolver};
 
 use crate::store::StoreError;

@@ -6,15 +6,14 @@ use std::fmt;
 use bytes::Bytes;
 use wasipool_shared::artifact::Patterns;
 use wasipool_shared::limits::{
-    ARGS_BYTES_MAX, ARGS_MAX, ARTIFACT_BYTES_MAX, BULK_MESSAGE_BYTES_MAX, ENV_BYTES_MAX, ENV_MAX,
-    INLINE_BYTES_MAX, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MAX, OUTPUT_BYTES_DEFAULT,
-    OUTPUT_BYTES_MAX, TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX,
+    BULK_MESSAGE_BYTES_MAX, INLINE_BYTES_MAX, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MAX,
+    OUTPUT_BYTES_DEFAULT, OUTPUT_BYTES_MAX, TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX,
 };
 use wasipool_shared::task::{BlobRef, Files, Payload, TaskLimits, TaskSpec};
 
-use super::RequestError;
 use super::fields::{FilesField, PayloadField, TaskFields};
 use super::files::arrange;
+use super::{RequestError, TaskRules};
 use crate::driver::ModuleInfo;
 use crate::module::BlobKind;
 use crate::store::{Pin, Store};
@@ -65,6 +64,7 @@ impl fmt::Display for Place {
 pub struct Resolver<'a> {
     store: &'a Store,
     archives: &'a Archives,
+    owner: u64,
     known: HashMap<String, (BlobRef, BlobKind)>,
     pins: Vec<Pin>,
 }
@@ -76,12 +76,13 @@ pub struct Resolved {
 }
 
 impl<'a> Resolver<'a> {
-    /// For a new request.
+    /// For a new request; what is stored for it counts for `owner`.
     #[must_use]
-    pub fn new(store: &'a Store, archives: &'a Archives) -> Self {
+    pub fn new(store: &'a Store, archives: &'a Archives, owner: u64) -> Self {
         Self {
             store,
             archives,
+            owner,
             known: HashMap::new(),
             pins: Vec::new(),
         }
@@ -129,7 +130,7 @@ impl<'a> Resolver<'a> {
         if let Some(FilesField::Map(map)) = &mut fields.files {
             payloads.extend(map.iter_mut().map(|(_, content)| content));
         }
-        let mut inline = INLINE_BYTES_MAX;
+        let mut inline = self.archives.rules().inline_bytes;
         for payload in payloads {
             if let PayloadField::Bytes(bytes) = payload {
                 if bytes.len() > inline {
@@ -173,13 +174,13 @@ impl<'a> Resolver<'a> {
         let mut args = Vec::with_capacity(rest.len() + 1);
         args.push(argv0);
         args.extend(rest);
-        check_args(&args_place, &args)?;
+        check_args(&args_place, &args, self.archives.rules())?;
 
         let env_place = from(own.env.is_some(), "env");
         let mut env = defaults.env.clone().unwrap_or_default().0;
         env.extend(own.env.unwrap_or_default().0);
         let env: Vec<_> = env.into_iter().collect();
-        check_env(&env_place, &env)?;
+        check_env(&env_place, &env, self.archives.rules())?;
 
         let artifacts_place = from(own.artifacts.is_some(), "artifacts");
         let artifacts = own
@@ -210,10 +211,10 @@ impl<'a> Resolver<'a> {
                 0..=OUTPUT_BYTES_MAX,
                 "bytes",
             )?,
-            artifact_bytes: ARTIFACT_BYTES_MAX,
+            artifact_bytes: self.archives.rules().artifact_bytes,
         };
 
-        let mut inline = INLINE_BYTES_MAX;
+        let mut inline = self.archives.rules().inline_bytes;
         let stdin_place = from(own.stdin.is_some(), "stdin");
         let stdin = match own.stdin.or_else(|| defaults.stdin.clone()) {
             Some(payload) => self.payload(&stdin_place, payload, &mut inline).await?,
@@ -314,7 +315,11 @@ impl<'a> Resolver<'a> {
     }
 
     async fn put(&mut self, bytes: Bytes) -> Result<BlobRef, RequestError> {
-        let put = self.store.blobs().put(bytes, BlobKind::Data, None).await?;
+        let put = self
+            .store
+            .blobs()
+            .put_for(self.owner, bytes, BlobKind::Data, None)
+            .await?;
         self.pins.push(put.pin);
         Ok(BlobRef {
             digest: put.meta.digest,
@@ -323,11 +328,11 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn check_args(place: &str, args: &[String]) -> Result<(), RequestError> {
-    if args.len() > ARGS_MAX + 1 {
+fn check_args(place: &str, args: &[String], rules: &TaskRules) -> Result<(), RequestError> {
+    if args.len() > rules.args + 1 {
         return Err(RequestError::at(
             place,
-            format_args!("more than {ARGS_MAX} arguments are not taken"),
+            format_args!("more than {} arguments are not taken", rules.args),
         ));
     }
     if let Some(at) = args.iter().position(|arg| arg.contains('\0')) {
@@ -340,19 +345,19 @@ fn check_args(place: &str, args: &[String]) -> Result<(), RequestError> {
         ));
     }
     let bytes: usize = args.iter().map(String::len).sum();
-    if bytes > ARGS_BYTES_MAX {
-        let problem =
-            format_args!("{bytes} bytes of arguments are over the limit of {ARGS_BYTES_MAX}");
+    let limit = rules.args_bytes;
+    if bytes > limit {
+        let problem = format_args!("{bytes} bytes of arguments are over the limit of {limit}");
         return Err(RequestError::at(place, problem));
     }
     Ok(())
 }
 
-fn check_env(place: &str, env: &[(String, String)]) -> Result<(), RequestError> {
-    if env.len() > ENV_MAX {
+fn check_env(place: &str, env: &[(String, String)], rules: &TaskRules) -> Result<(), RequestError> {
+    if env.len() > rules.env {
         return Err(RequestError::at(
             place,
-            format_args!("more than {ENV_MAX} variables are not taken"),
+            format_args!("more than {} variables are not taken", rules.env),
         ));
     }
     let bad = |(name, value): &&(String, String)| {
@@ -367,9 +372,10 @@ fn check_env(place: &str, env: &[(String, String)]) -> Result<(), RequestError> 
         .iter()
         .map(|(name, value)| name.len() + value.len())
         .sum();
-    if bytes > ENV_BYTES_MAX {
+    let limit = rules.env_bytes;
+    if bytes > limit {
         let problem =
-            format_args!("{bytes} bytes of names and values are over the limit of {ENV_BYTES_MAX}");
+            format_args!("{bytes} bytes of names and values are over the limit of {limit}");
         return Err(RequestError::at(place, problem));
     }
     Ok(())

@@ -36,7 +36,7 @@ async fn store() -> Store {
 async fn resolve(json: &str) -> Result<NewJob, RequestError> {
     let store = store().await;
     let fields = from_json(json.as_bytes())?;
-    let resolved = resolve_job(fields, None, 1_000, &store, &Archives::default()).await;
+    let resolved = resolve_job(fields, None, 0, 1_000, &store, &Archives::default()).await;
     resolved.map(|(job, _)| job)
 }
 
@@ -287,5 +287,108 @@ async fn limits_are_exact() {
         refused(&long(128 * 1024 + 1))
             .await
             .contains("over the limit of 131072")
+    );
+}
+
+#[tokio::test]
+async fn rules_hold_as_an_operator_sets_them() {
+    let store = store().await;
+    let rules = TaskRules {
+        args: 2,
+        args_bytes: 12,
+        env: 1,
+        env_bytes: 4,
+        inline_bytes: 3,
+        artifact_bytes: 7,
+        ..TaskRules::default()
+    };
+    let archives = Archives::new(rules);
+    let resolve = async |task: &str| {
+        let json = format!(r#"{{"module": "app.wasm", "tasks": [{task}]}}"#);
+        let fields = from_json(json.as_bytes()).unwrap();
+        let job = resolve_job(fields, None, 0, 10, &store, &archives).await;
+        job.map(|(job, _)| job.tasks.spec(0).unwrap())
+    };
+    // `argv[0]` is `app.wasm`: 8 bytes.
+    for (below, above, named) in [
+        (
+            r#"{"args": ["", ""]}"#,
+            r#"{"args": ["", "", ""]}"#,
+            "more than 2 arguments",
+        ),
+        (
+            r#"{"args": ["1234"]}"#,
+            r#"{"args": ["12345"]}"#,
+            "over the limit of 12",
+        ),
+        (
+            r#"{"env": {"A": ""}}"#,
+            r#"{"env": {"A": "", "B": ""}}"#,
+            "more than 1 variables",
+        ),
+        (
+            r#"{"env": {"A": "123"}}"#,
+            r#"{"env": {"A": "1234"}}"#,
+            "over the limit of 4",
+        ),
+    ] {
+        let spec = resolve(below).await.unwrap();
+        assert_eq!(spec.limits.artifact_bytes, 7);
+        let error = resolve(above).await.unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+    }
+    let inline = resolve(r#"{"stdin": "123"}"#).await.unwrap();
+    assert!(matches!(inline.stdin, Payload::Inline(_)));
+    let blob = resolve(r#"{"stdin": "1234"}"#).await.unwrap();
+    assert!(matches!(blob.stdin, Payload::Blob(_)), "a blob of its own");
+}
+
+#[tokio::test]
+async fn archives_are_held_against_the_rules() {
+    use wasipool_shared::archive::ArchiveLimits;
+    let store = store().await;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in ["a", "b"] {
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file(name, options).unwrap();
+        std::io::Write::write_all(&mut zip, b"12345").unwrap();
+    }
+    let zip = zip.finish().unwrap().into_inner().into();
+    let put = store
+        .blobs()
+        .put(zip, BlobKind::Archive, None)
+        .await
+        .unwrap();
+    let json = format!(
+        r#"{{"module": "app.wasm", "count": 1, "defaults": {{"files": "{}"}}}}"#,
+        put.meta.digest
+    );
+    let resolve = async |entries, bytes| {
+        let limits = ArchiveLimits {
+            entries,
+            bytes,
+            ..ArchiveLimits::default()
+        };
+        let rules = TaskRules {
+            archive: limits,
+            ..TaskRules::default()
+        };
+        let archives = Archives::new(rules);
+        let fields = from_json(json.as_bytes()).unwrap();
+        let job = resolve_job(fields, None, 0, 10, &store, &archives).await;
+        job.map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(resolve(2, 10).await, Ok(()));
+    assert!(
+        resolve(1, 10)
+            .await
+            .unwrap_err()
+            .contains("more than 1 entries")
+    );
+    assert!(
+        resolve(2, 9)
+            .await
+            .unwrap_err()
+            .contains("more than 9 bytes")
     );
 }

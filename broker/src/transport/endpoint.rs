@@ -43,6 +43,10 @@ pub struct Settings {
     pub idle: Duration,
     /// Providers that are connected at a time.
     pub providers_max: usize,
+    /// Slots that one provider may offer.
+    pub slots_max: u16,
+    /// How long a new session may take to its first message.
+    pub first_message: Duration,
     /// Those that are not let in.
     pub bans: Bans,
 }

@@ -16,9 +16,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use wasipool_shared::digest::Digest;
 use wasipool_shared::ids::ProviderId;
-use wasipool_shared::limits::{
-    BULK_STREAMS_MAX, FIRST_MESSAGE_MS, NAME_BYTES_MAX, PREFETCH_MAX, SLOTS_MAX,
-};
+use wasipool_shared::limits::{BULK_STREAMS_MAX, NAME_BYTES_MAX, PREFETCH_MAX, SLOTS_MAX};
 use wasipool_shared::task::BlobRef;
 use wasipool_shared::wire::bulk::BulkHeader;
 use wasipool_shared::wire::frame::{FrameReader, FrameWriter, decode_one, messages};
@@ -29,7 +27,7 @@ use wasipool_shared::wire::version::VersionRange;
 
 /// Runs a session that was just accepted, until it ends.
 pub(super) async fn run(shared: Arc<Shared>, carrier: Carrier) {
-    let first = Duration::from_millis(FIRST_MESSAGE_MS);
+    let first = shared.settings.first_message;
     let remote = carrier.remote();
     let (hello, mut send, control) = match timeout(first, greet(&carrier)).await {
         Ok(Ok(greeting)) => greeting,
@@ -160,10 +158,10 @@ fn admit(shared: &Shared, hello: &Hello, address: IpAddr) -> Result<Welcome, Ref
             )));
         }
     }
-    if hello.capacity.slots > SLOTS_MAX {
-        let slots = hello.capacity.slots;
+    let (slots, limit) = (hello.capacity.slots, shared.settings.slots_max);
+    if slots > limit {
         return Err(invalid(format!(
-            "{slots} slots are over the limit of {SLOTS_MAX}"
+            "{slots} slots are over the limit of {limit}"
         )));
     }
     if !shared.tickets.redeem(&hello.ticket) {
@@ -321,9 +319,9 @@ async fn on_message(
                 .map_err(|_| "too many blobs asked for at a time")?;
         }
         ToBroker::Capacity(capacity) => {
-            if capacity.slots > SLOTS_MAX {
-                let slots = capacity.slots;
-                return Err(format!("{slots} slots are over the limit of {SLOTS_MAX}"));
+            let (slots, limit) = (capacity.slots, session.shared.settings.slots_max);
+            if slots > limit {
+                return Err(format!("{slots} slots are over the limit of {limit}"));
             }
             driver.capacity(provider, capacity).await;
         }

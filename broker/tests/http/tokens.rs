@@ -123,3 +123,26 @@ async fn what_only_an_operator_may_do_is_closed_to_others() {
     let bans = send(&broker, "two", Method::GET, "/v1/bans", String::new()).await;
     assert_eq!(body(bans, 200).await, json!({"items": [], "next": null}));
 }
+
+#[tokio::test]
+async fn stored_bytes_are_counted_for_each_owner() {
+    let tokens = file("alice:one\nbob:two\n");
+    let broker = start(&tokens, &["--token-stored-max=10B"]).await;
+    let put = async |token: &str, name: &str, bytes: &str| {
+        let path = format!("/v1/blobs/{name}");
+        send(&broker, token, Method::PUT, &path, bytes.to_owned()).await
+    };
+    assert_eq!(put("one", "a", "0123456789").await.status(), 201);
+    let more = put("one", "b", "x").await;
+    let (status, code, detail) = problem(more).await;
+    assert_eq!((status, code.as_str()), (413, "too-large"));
+    assert!(detail.contains("--token-stored-max"), "{detail}");
+    assert_eq!(
+        put("two", "b", "xxxxxxxxxx").await.status(),
+        201,
+        "bob has his own"
+    );
+    let delete = send(&broker, "one", Method::DELETE, "/v1/blobs/a", String::new()).await;
+    assert_eq!(delete.status(), 204);
+    assert_eq!(put("one", "c", "y").await.status(), 201);
+}

@@ -43,9 +43,9 @@ pub(super) async fn run(
         .artifacts
         .as_ref()
         .is_some_and(|paths| !paths.is_empty());
-    let mut resolver = Resolver::new(&app.store, app.archives());
+    let mut resolver = Resolver::new(&app.store, app.archives(), caller.number());
     let module = resolver.module(&wasm).await?;
-    fields.stdin = Some(match body::input(&app, stdin).await? {
+    fields.stdin = Some(match body::input(&app, caller.number(), stdin).await? {
         Input::Inline(bytes) => PayloadField::Bytes(bytes),
         Input::Blob(put) => {
             resolver.hold(put.pin);
@@ -73,7 +73,7 @@ pub(super) async fn run(
             }
             if wants_artifacts {
                 let zip = artifacts_zip(&record.artifacts)?;
-                let (name, value) = artifacts_header(&app, zip).await?;
+                let (name, value) = artifacts_header(&app, caller.number(), zip).await?;
                 response.headers_mut().insert(name, value);
             }
             ("Ok", response)
@@ -97,11 +97,16 @@ fn stderr_first(stderr: &Bytes, stdout: &Bytes) -> Bytes {
     both.freeze()
 }
 
-async fn artifacts_header(app: &App, zip: Bytes) -> Result<(HeaderName, HeaderValue), Problem> {
+async fn artifacts_header(
+    app: &App,
+    owner: u64,
+    zip: Bytes,
+) -> Result<(HeaderName, HeaderValue), Problem> {
     let (name, value) = if zip.len() <= ARTIFACTS_HEADER_BYTES_MAX {
         (ARTIFACTS, BASE64_STANDARD.encode(&zip))
     } else {
-        let put = app.store.blobs().put(zip, BlobKind::Archive, None).await?;
+        let blobs = app.store.blobs();
+        let put = blobs.put_for(owner, zip, BlobKind::Archive, None).await?;
         (ARTIFACTS_REF, put.meta.digest.to_string())
     };
     let value = HeaderValue::try_from(value);

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::Text;
+use crate::http::auth::Caller;
 use crate::http::download::Download;
 use crate::http::params::{Params, PathOf};
 use crate::http::{App, Problem, body};
@@ -29,6 +30,7 @@ pub(super) fn is_accepted(media: &str) -> bool {
 /// `POST /api/storage/upload?name=…`: the reply is the digest.
 pub(super) async fn upload(
     State(app): State<App>,
+    caller: Caller,
     params: Params,
     headers: HeaderMap,
     content: Body,
@@ -40,7 +42,7 @@ pub(super) async fn upload(
         return Err(Problem::new(status, "unsupported-media-type", UNSUPPORTED).into());
     }
     let name = params.one("name")?.filter(|name| !name.is_empty());
-    let put = body::blob(&app, content).await?;
+    let put = body::blob(&app, caller.number(), content).await?;
     let digest = super::name(&app, name, &put).await?.to_string();
     let mut response = format!("{digest}\n").into_response();
     add_ref(&mut response, &digest);

@@ -40,14 +40,19 @@ pub(super) async fn run_wasip1(
 }
 
 /// `Upload`.
-pub(super) async fn upload(State(app): State<App>, request: Request) -> Response {
+pub(super) async fn upload(State(app): State<App>, caller: Caller, request: Request) -> Response {
     unary(&app, request, async |asked: UploadRequest| {
         let file = asked.upload.ok_or_else(|| invalid("file cannot be nil"))?;
         let media = file.media.as_deref().unwrap_or_default();
         if !storage::is_accepted(media) {
             return Err(invalid(storage::UNSUPPORTED));
         }
-        let put = body::blob(&app, Body::from(file.blob.unwrap_or_default())).await?;
+        let put = body::blob(
+            &app,
+            caller.number(),
+            Body::from(file.blob.unwrap_or_default()),
+        )
+        .await?;
         let name = file.reference.as_deref().filter(|name| !name.is_empty());
         let digest = super::name(&app, name, &put).await?;
         Ok(UploadResponse {
@@ -133,15 +138,15 @@ pub(super) async fn run(
 type Ran = (wasipool_shared::ids::TaskId, crate::store::TaskRecord);
 
 async fn run_params(app: &App, params: Params, qos: &Qos, owner: u64) -> Result<Ran, ConnectError> {
-    let mut resolver = Resolver::new(&app.store, app.archives());
+    let mut resolver = Resolver::new(&app.store, app.archives(), owner);
     let binary = params
         .binary
         .ok_or_else(|| invalid("params.binary cannot be nil"))?;
-    let module = module(app, &mut resolver, binary).await?;
+    let module = module(app, owner, &mut resolver, binary).await?;
     let files = match params.rootfs {
         None => None,
         Some(rootfs) => Some(FilesField::Archive(
-            archive(app, &mut resolver, rootfs).await?,
+            archive(app, owner, &mut resolver, rootfs).await?,
         )),
     };
     let envs = params.envs.iter().map(String::as_str);
@@ -188,13 +193,14 @@ fn content(place: &str, file: File) -> Result<Content, ConnectError> {
 
 async fn module(
     app: &App,
+    owner: u64,
     resolver: &mut Resolver<'_>,
     file: File,
 ) -> Result<ModuleInfo, ConnectError> {
     match content("params.binary", file)? {
         Content::Stored(reference) => Ok(resolver.module(&reference).await?),
         Content::Here(blob) => {
-            let put = body::blob(app, Body::from(blob)).await?;
+            let put = body::blob(app, owner, Body::from(blob)).await?;
             let module = module_of(&put)?;
             resolver.hold(put.pin);
             Ok(module)
@@ -204,13 +210,14 @@ async fn module(
 
 async fn archive(
     app: &App,
+    owner: u64,
     resolver: &mut Resolver<'_>,
     file: File,
 ) -> Result<String, ConnectError> {
     match content("params.rootfs", file)? {
         Content::Stored(reference) => Ok(reference),
         Content::Here(blob) => {
-            let PutBlob { meta, pin, .. } = body::blob(app, Body::from(blob)).await?;
+            let PutBlob { meta, pin, .. } = body::blob(app, owner, Body::from(blob)).await?;
             resolver.hold(pin);
             let digest: Digest = meta.digest;
             Ok(digest.to_string())

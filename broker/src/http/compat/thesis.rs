@@ -46,6 +46,7 @@ const WAIT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// `POST /api/broker/v1/upload?name=…`: any kind of file.
 pub(super) async fn upload(
     State(app): State<App>,
+    caller: Caller,
     params: Params,
     content: Body,
 ) -> Result<String, Text> {
@@ -53,7 +54,7 @@ pub(super) async fn upload(
     let Some(name) = name else {
         return Err(Problem::invalid("need a name in query parameter").into());
     };
-    let put = body::blob(&app, content).await?;
+    let put = body::blob(&app, caller.number(), content).await?;
     super::name(&app, Some(name), &put).await?;
     Ok(format!("Upload OK, {} bytes", put.meta.size))
 }
@@ -237,7 +238,7 @@ async fn accept(
     batch: Batch,
     owner: u64,
 ) -> Result<(Option<JobId>, Vec<Option<String>>), Problem> {
-    let mut resolver = Resolver::new(&app.store, app.archives());
+    let mut resolver = Resolver::new(&app.store, app.archives(), owner);
     let module = match resolver.module(&batch.bin).await {
         Ok(module) => module,
         Err(error) => {

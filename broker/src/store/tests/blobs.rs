@@ -103,7 +103,7 @@ async fn what_is_stored_for_now_ends_with_the_broker_unless_something_keeps_it()
     for content in ["gone", "named", "of a job"] {
         let put = store
             .blobs()
-            .put_for_now(content.into(), BlobKind::Data, None);
+            .put_for_now(0, content.into(), BlobKind::Data, None);
         let put = put.await.unwrap();
         digests.push(put.meta.digest);
         assert_eq!(store.blob(put.meta.digest).await.unwrap(), content);
