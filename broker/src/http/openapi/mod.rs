@@ -75,9 +75,24 @@ static PAGE: LazyLock<String> = LazyLock::new(|| page::render(&DOCUMENT));
 /// The document as text, as `docs/openapi.json` holds it.
 #[must_use]
 pub fn json() -> String {
-    let mut text = serde_json::to_string_pretty(&*DOCUMENT).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&sorted(&DOCUMENT)).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// The same with all members in the order of their names, whether or not other
+/// crates of the build make serde_json keep another one.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_unstable_by_key(|(name, _)| *name);
+            let sorted = |(name, member): (&String, &Value)| (name.clone(), sorted(member));
+            Value::Object(members.into_iter().map(sorted).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        other => other.clone(),
+    }
 }
 
 /// What the attributes of the endpoints can't say.
