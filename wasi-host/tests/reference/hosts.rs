@@ -286,8 +286,8 @@ fn is_known(call: &Call, ours: &Gave, theirs: &Gave) -> bool {
         }
         // Linux doesn't look at a path of which no time is to be set.
         (Gave::Errno(_), Gave::Errno(0)) if times_of_path && call.args[6] == 0 => true,
-        // They forget the slash behind a link that leads nowhere.
-        (Gave::Errno(44), Gave::Errno(0)) => {
+        // They forget slashes behind a file, or a link that leads nowhere.
+        (Gave::Errno(44 | 54), Gave::Errno(0)) => {
             (times_of_path || call.name == "path_filestat_get")
                 && (call.path.ends_with(b"/") || call.path.ends_with(b"/."))
         }
