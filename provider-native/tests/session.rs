@@ -279,6 +279,9 @@ fn the_drain_has_an_end_and_once_is_once() {
         assert_eq!(ended(&mut session).await.attempt, AttemptId(2));
         provider.terminate();
         assert_eq!(session.hear().await, Some(ToBroker::Draining));
+        // What didn't end in time goes to somebody else.
+        let returned = ToBroker::Returned(AttemptId(1));
+        assert_eq!(session.hear().await, Some(returned));
         assert_eq!(session.hear().await, Some(ToBroker::Bye));
         assert_eq!(provider.end().0, Some(0));
 

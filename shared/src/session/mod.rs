@@ -253,9 +253,11 @@ impl Session {
             Input::Probe => self.probe(now_us, effects),
             Input::Drain => self.drain(true, effects),
             Input::Leave => {
-                if matches!(self.state, State::In { .. }) {
-                    // First: or it would get back what it returns.
-                    effects.push(Effect::Send(ToBroker::Draining));
+                if let State::In { draining, .. } = &mut self.state {
+                    // First, unless it was said: or it would get back what it returns.
+                    if !std::mem::replace(draining, true) {
+                        effects.push(Effect::Send(ToBroker::Draining));
+                    }
                     self.assignments.return_all(effects);
                     effects.push(Effect::Send(ToBroker::Bye));
                 }
