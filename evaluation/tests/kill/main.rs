@@ -121,10 +121,19 @@ async fn kill(pool: &mut Pool, victim: Victim, random: &mut Random) -> anyhow::R
     Ok(())
 }
 
+/// Waits until each job has ended as the store knows it: what runs may have
+/// ended a moment before its commit.
 async fn all_ended(client: &Client) -> anyhow::Result<()> {
     until("all jobs have ended", END, async || {
-        let stats: serde_json::Value = client.get("/v1/stats").await?.json()?;
-        Ok((stats["jobs"] == 0).then_some(()))
+        for state in ["queued", "running"] {
+            let jobs = client
+                .get(&format!("/v1/jobs?state={state}&limit=1"))
+                .await?;
+            if !jobs.json::<Page<Job>>()?.items.is_empty() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
     })
     .await
 }
