@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::client::Client;
 use crate::process::Process;
 use crate::programs;
+use crate::usage::Usage;
 
 /// Until a program is ready; a busy machine takes its time.
 const START: Duration = Duration::from_secs(40);
@@ -230,6 +231,14 @@ impl Pool {
         let process = self.spawn_native(name, slots)?;
         *self.native(name) = process;
         Ok(())
+    }
+
+    /// What the broker has used so far.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn broker_usage(&self) -> anyhow::Result<Usage> {
+        self.broker.usage()
     }
 
     /// Kills the broker and starts another one at the same addresses.
