@@ -54,8 +54,11 @@ pub struct Joined {
     pub capacity: Capacity,
     /// Where it connects from.
     pub address: IpAddr,
-    /// Providers of one group don't count as different for a quorum.
+    /// Providers of one group of addresses don't count as different for a
+    /// quorum, and neither do those of one account.
     pub group: u64,
+    /// Whose token let it in; 0 is nobody in particular.
+    pub account: u64,
     /// Where messages for it go.
     pub outbox: Arc<Outbox>,
 }

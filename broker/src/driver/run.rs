@@ -275,7 +275,10 @@ impl Driver {
             provider,
             kind: joined.kind,
             capacity: joined.capacity,
-            group: Group::of_address(joined.group),
+            group: Group {
+                address: joined.group,
+                account: joined.account,
+            },
         });
     }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`problem`]: errors as `application/problem+json`.
 //! - [`auth`]: bearer tokens and the check of `Origin`.
-//! - [`params`], [`body`], [`range`]: what a request holds.
+//! - [`params`], [`body`], [`range`]: what a request holds; `leftover`: what nobody reads of it.
 //! - `download`, [`archive`]: bytes and files as they leave.
 //! - [`blobs`], [`run`], [`jobs`], [`tasks`], [`results`], [`events`], [`pool`]:
 //!   endpoints.
@@ -24,6 +24,7 @@ mod download;
 mod endpoints;
 pub mod events;
 pub mod jobs;
+mod leftover;
 pub mod openapi;
 mod outcome;
 pub mod params;
@@ -180,6 +181,7 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     };
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.map_or_else(|| "other".to_owned(), |route| route.as_str().to_owned());
+    let request = leftover::read_on(request);
     let mut response = match app.auth.check_origin(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),

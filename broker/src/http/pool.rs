@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use wasipool_shared::api::{self, Page};
 
+use super::auth::Caller;
 use super::openapi::{Denied, TooMany, Unavailable};
 use super::{App, Problem};
 use crate::clock::rfc3339;
@@ -96,8 +97,9 @@ pub async fn transport(State(app): State<App>) -> Response {
     description = "Lets one session into the pool, once and soon.",
     responses((status = 201, description = "The ticket.", body = api::Ticket), Denied, TooMany)
 )]
-pub async fn ticket(State(app): State<App>) -> Result<Response, Problem> {
-    let ticket = app.tickets.issue().map_err(|error| {
+pub async fn ticket(State(app): State<App>, caller: Caller) -> Result<Response, Problem> {
+    let account = app.auth.account(&caller);
+    let ticket = app.tickets.issue(account).map_err(|error| {
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many", error.to_string()).retry_after(10)
     })?;
     let expires = rfc3339(ticket.expires_unix_ms);

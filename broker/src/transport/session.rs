@@ -40,8 +40,8 @@ pub(super) async fn run(shared: Arc<Shared>, carrier: Carrier) {
             return carrier.close(Ending::NoHello, "no hello in time");
         }
     };
-    let welcome = match admit(&shared, &hello, remote) {
-        Ok(welcome) => welcome,
+    let (welcome, account) = match admit(&shared, &hello, remote) {
+        Ok(admitted) => admitted,
         Err(refuse) => {
             tracing::info!(%remote, name = hello.name, code = ?refuse.code, text = refuse.text, "refused");
             return refuse_and_close(&carrier, send, refuse).await;
@@ -52,7 +52,7 @@ pub(super) async fn run(shared: Arc<Shared>, carrier: Carrier) {
         slots = hello.capacity.slots, speed = hello.capacity.speed, "joined");
     let reply = first_frame(&HelloReply::Welcome(welcome));
     let reason = match send.write(reply).await {
-        Ok(()) => serve(&shared, &carrier, provider, hello, send, control).await,
+        Ok(()) => serve(&shared, &carrier, (provider, account), hello, send, control).await,
         Err(error) => error,
     };
     tracing::info!(%provider, reason, "left");
@@ -145,8 +145,8 @@ fn invalid(text: String) -> Refuse {
     }
 }
 
-/// Whether this hello gets in.
-fn admit(shared: &Shared, hello: &Hello, address: IpAddr) -> Result<Welcome, Refuse> {
+/// Whether this hello gets in, and the account of its ticket.
+fn admit(shared: &Shared, hello: &Hello, address: IpAddr) -> Result<(Welcome, u64), Refuse> {
     if let Some(refuse) = wrong_version(hello.versions) {
         return Err(refuse);
     }
@@ -164,18 +164,18 @@ fn admit(shared: &Shared, hello: &Hello, address: IpAddr) -> Result<Welcome, Ref
             "{slots} slots are over the limit of {limit}"
         )));
     }
-    if !shared.tickets.redeem(&hello.ticket) {
+    let Some(account) = shared.tickets.redeem(&hello.ticket) else {
         let text = "the ticket is unknown, used, or too old: get a new one by POST /v1/tickets";
         return Err(Refuse {
             code: RefuseCode::Ticket,
             text: text.into(),
         });
-    }
+    };
     if let Some(refuse) = banned(shared, &hello.name, address) {
         return Err(refuse);
     }
     let idle_ms = u32::try_from(shared.settings.idle.as_millis()).unwrap_or(u32::MAX);
-    Ok(Welcome {
+    let welcome = Welcome {
         protocol: VersionRange::OURS
             .agree(hello.versions)
             .unwrap_or(VersionRange::OURS.max),
@@ -183,7 +183,8 @@ fn admit(shared: &Shared, hello: &Hello, address: IpAddr) -> Result<Welcome, Ref
         idle_ms,
         heartbeat_ms: (idle_ms / 5).max(1),
         assignments_max: u32::from(SLOTS_MAX) + u32::from(PREFETCH_MAX),
-    })
+    };
+    Ok((welcome, account))
 }
 
 /// What an operator tells a provider that isn't wanted.
@@ -227,7 +228,7 @@ struct Session {
 async fn serve(
     shared: &Arc<Shared>,
     carrier: &Carrier,
-    provider: ProviderId,
+    (provider, account): (ProviderId, u64),
     hello: Hello,
     send: Sender,
     control: Control,
@@ -253,6 +254,7 @@ async fn serve(
             capacity: hello.capacity,
             address: carrier.remote(),
             group: shared.group(carrier.remote()),
+            account,
             outbox: outbox.clone(),
         })
         .await;

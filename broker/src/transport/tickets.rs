@@ -30,7 +30,15 @@ pub struct TooManyTickets;
 #[derive(Clone, Debug)]
 pub struct Tickets {
     clock: Clock,
-    good: Arc<Mutex<HashMap<String, u64>>>,
+    good: Arc<Mutex<HashMap<String, Good>>>,
+}
+
+/// What is known of a ticket that wasn't used yet.
+#[derive(Debug)]
+struct Good {
+    expires_unix_ms: u64,
+    /// Who asked for it.
+    account: u64,
 }
 
 impl Tickets {
@@ -43,42 +51,44 @@ impl Tickets {
         }
     }
 
-    /// A new ticket: 128 random bits.
+    /// A new ticket for an account: 128 random bits.
     ///
     /// # Errors
     /// If too many are out.
-    pub fn issue(&self) -> Result<Ticket, TooManyTickets> {
-        self.issue_at(self.clock.unix_ms())
+    pub fn issue(&self, account: u64) -> Result<Ticket, TooManyTickets> {
+        self.issue_at(account, self.clock.unix_ms())
     }
 
-    /// Takes a ticket; true only once for each.
+    /// Takes a ticket; gives its account, only once for each.
     #[must_use]
-    pub fn redeem(&self, ticket: &str) -> bool {
+    pub fn redeem(&self, ticket: &str) -> Option<u64> {
         self.redeem_at(ticket, self.clock.unix_ms())
     }
 
-    fn issue_at(&self, unix_ms: u64) -> Result<Ticket, TooManyTickets> {
+    fn issue_at(&self, account: u64, unix_ms: u64) -> Result<Ticket, TooManyTickets> {
         let mut good = self.good.lock();
         if good.len() >= TICKETS_MAX {
-            good.retain(|_, expires| *expires > unix_ms);
+            good.retain(|_, good| good.expires_unix_ms > unix_ms);
         }
         if good.len() >= TICKETS_MAX {
             return Err(TooManyTickets);
         }
         let ticket = format!("{:032x}", random_u128());
         let expires_unix_ms = unix_ms + TICKET_MS;
-        good.insert(ticket.clone(), expires_unix_ms);
+        let known = Good {
+            expires_unix_ms,
+            account,
+        };
+        good.insert(ticket.clone(), known);
         Ok(Ticket {
             ticket,
             expires_unix_ms,
         })
     }
 
-    fn redeem_at(&self, ticket: &str, unix_ms: u64) -> bool {
-        self.good
-            .lock()
-            .remove(ticket)
-            .is_some_and(|expires| expires > unix_ms)
+    fn redeem_at(&self, ticket: &str, unix_ms: u64) -> Option<u64> {
+        let known = self.good.lock().remove(ticket)?;
+        (known.expires_unix_ms > unix_ms).then_some(known.account)
     }
 }
 
@@ -89,24 +99,23 @@ mod tests {
     #[test]
     fn a_ticket_is_good_once_and_for_its_time() {
         let tickets = Tickets::new(Clock::start());
-        let ticket = tickets.issue_at(1_000).unwrap();
-        assert!(!tickets.redeem_at("something else", 1_000));
-        assert!(tickets.redeem_at(&ticket.ticket, 1_000 + TICKET_MS - 1));
-        assert!(!tickets.redeem_at(&ticket.ticket, 1_000), "used");
-        let ticket = tickets.issue_at(1_000).unwrap();
-        assert!(
-            !tickets.redeem_at(&ticket.ticket, 1_000 + TICKET_MS),
-            "too old"
-        );
+        let ticket = tickets.issue_at(7, 1_000).unwrap();
+        assert_eq!(tickets.redeem_at("something else", 1_000), None);
+        let last = 1_000 + TICKET_MS - 1;
+        assert_eq!(tickets.redeem_at(&ticket.ticket, last), Some(7));
+        assert_eq!(tickets.redeem_at(&ticket.ticket, 1_000), None, "used");
+        let ticket = tickets.issue_at(7, 1_000).unwrap();
+        let end = 1_000 + TICKET_MS;
+        assert_eq!(tickets.redeem_at(&ticket.ticket, end), None, "too old");
     }
 
     #[test]
     fn tickets_are_limited_and_old_ones_make_room() {
         let tickets = Tickets::new(Clock::start());
         for _ in 0..TICKETS_MAX {
-            tickets.issue_at(0).unwrap();
+            tickets.issue_at(0, 0).unwrap();
         }
-        assert_eq!(tickets.issue_at(1), Err(TooManyTickets));
-        assert!(tickets.issue_at(TICKET_MS).is_ok());
+        assert_eq!(tickets.issue_at(0, 1), Err(TooManyTickets));
+        assert!(tickets.issue_at(0, TICKET_MS).is_ok());
     }
 }

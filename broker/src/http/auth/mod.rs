@@ -112,6 +112,19 @@ impl Auth {
         }
     }
 
+    /// The account of a provider that asks for a ticket; 0 is nobody's. Owners
+    /// of provide tokens are accounts once there are two of them: a token that
+    /// all share tells nobody from anybody, and would let no quorum come about.
+    #[must_use]
+    pub fn account(&self, caller: &Caller) -> u64 {
+        let provide = self
+            .tokens
+            .iter()
+            .filter(|token| token.role == Role::Provide);
+        let owners: BTreeSet<u64> = provide.map(|token| token.owner.number).collect();
+        if owners.len() > 1 { caller.number() } else { 0 }
+    }
+
     /// Whether a page of that origin may send a request that changes something.
     /// Programs send no `Origin`.
     pub(super) fn check_origin(&self, method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
@@ -283,6 +296,25 @@ mod tests {
         }
         let missing = auth.check_token(&HeaderMap::new(), &[Role::Submit]);
         assert_eq!(status(missing), StatusCode::UNAUTHORIZED);
+    }
+
+    #[test]
+    fn owners_of_provide_tokens_are_accounts_once_there_are_two() {
+        let of = |lines: &[(Role, &str)]| {
+            let auth = auth(lines);
+            let caller = auth.check_token(&with_token("Bearer one"), &[Role::Provide]);
+            auth.account(&Caller(caller.unwrap()))
+        };
+        let lab = (Role::Provide, "lab:one");
+        assert_eq!(of(&[lab]), 0);
+        assert_eq!(of(&[lab, (Role::Provide, "lab:two")]), 0, "the same owner");
+        assert_eq!(
+            of(&[lab, (Role::Submit, "people:two")]),
+            0,
+            "it provides nothing"
+        );
+        assert_ne!(of(&[lab, (Role::Provide, "people:two")]), 0);
+        assert_eq!(Auth::default().account(&Caller::default()), 0);
     }
 
     #[test]
