@@ -1,7 +1,6 @@
 //! What an operator does to providers: drain, send away, ban.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -102,8 +101,22 @@ struct BanFields {
     /// How long; for good, without.
     #[serde(rename = "for")]
     #[schema(value_type = Option<DurationText>)]
-    duration: Option<DurationField>,
+    duration: Option<DurationOfText>,
+    #[schema(min_items = 1)]
     by: Option<Vec<By>>,
+}
+
+/// A duration that is written as text: a bare number would leave its unit open.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct DurationOfText(u64);
+
+impl TryFrom<String> for DurationOfText {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        DurationField::parse(&text).map(|duration| Self(duration.ms))
+    }
 }
 
 /// What a ban goes by.
@@ -119,7 +132,9 @@ impl BanFields {
         let fields: Self = if json.trim_ascii().is_empty() {
             Self::default()
         } else {
-            serde_json::from_slice(json).map_err(|error| Problem::invalid(error.to_string()))?
+            let fields: Option<Self> = serde_json::from_slice(json)
+                .map_err(|error| Problem::invalid(error.to_string()))?;
+            fields.unwrap_or_default()
         };
         let bytes = fields.reason.len();
         if bytes > REASON_BYTES_MAX {
@@ -140,17 +155,15 @@ impl BanFields {
             Some(by) => (by.contains(&By::Name), by.contains(&By::Address)),
             None => (true, !address.is_loopback()),
         };
-        let duration = self
-            .duration
-            .map(|duration| Duration::from_millis(duration.ms));
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Ban {
             id,
             name: by_name.then_some(name),
             address: by_address.then_some(address),
             reason: self.reason,
             created_unix_ms: now_unix_ms,
-            expires_unix_ms: duration.map(|duration| now_unix_ms.saturating_add(ms(duration))),
+            expires_unix_ms: self
+                .duration
+                .map(|DurationOfText(ms)| now_unix_ms.saturating_add(ms)),
         }
     }
 }
@@ -206,15 +219,16 @@ pub async fn ban(
     description = "The newest first.",
     params(
         ("limit" = Option<u32>, Query, description = "How many at most.", minimum = 1, maximum = 1000),
-        ("cursor" = Option<String>, Query, description = "`next` of the page before.")
+        ("cursor" = Option<String>, Query, pattern = "^[0-9]{1,9}$", description = "`next` of the page before.")
     ),
     responses((status = 200, description = "A page of them.", body = Page<api::Ban>), Denied, Invalid)
 )]
 pub async fn bans(State(app): State<App>, params: Params) -> Result<Json<Page<api::Ban>>, Problem> {
     params.only(&["limit", "cursor"])?;
     let parse = |cursor: &str| {
-        let bad = |_| format!("{cursor:?} is not from a list of bans");
-        cursor.parse::<usize>().map_err(bad)
+        let digits = cursor.len() <= 9 && cursor.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.then(|| cursor.parse::<usize>().ok()).flatten();
+        number.ok_or_else(|| format!("{cursor:?} is not from a list of bans"))
     };
     let from = params.parsed("cursor", parse)?.unwrap_or(0);
     let limit = params.limit()?;
