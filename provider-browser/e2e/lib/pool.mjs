@@ -110,12 +110,12 @@ export class Pool {
     return /json/.test(response.headers.get('Content-Type') ?? '') ? JSON.parse(text) : text;
   }
 
-  /** @param {string} name waits until that provider is listed, and gives it */
-  joined(name) {
+  /** @param {string} name waits until that provider is listed, and gives it @param {number} [limitMs] */
+  joined(name, limitMs = undefined) {
     return until(`${name} is in the pool`, async () => {
       const { items } = await this.api('/v1/providers');
       return items.find((provider) => provider.name === name);
-    });
+    }, limitMs);
   }
 
   /** @param {string[]} names guests to upload, without `.wasm` */
