@@ -58,7 +58,7 @@ fuzz: ## a short run of each fuzz target
 docs: ## API documentation in target/doc
 	cargo doc --no-deps --workspace
 
-dist: build ## release archive in target/dist
+dist: build ## release archive and Debian packages in target/dist
 	scripts/dist
 
 clean: ## remove what was built, but for the wasm standard library
