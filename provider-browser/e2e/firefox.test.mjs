@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { DESKTOP, PHONE } from './lib/browser.mjs';
-import { Firefox, picture } from './lib/firefox.mjs';
+import { Firefox } from './lib/firefox.mjs';
 import { Pool } from './lib/pool.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -17,37 +17,16 @@ before(async () => {
 });
 after(() => firefox?.close());
 
-/** Openings of the page until it joins; how long each is given. */
-const OPENINGS = 4;
-const OPENING_MS = 20_000;
-
-/**
- * Opens the page until it has joined: on a busy machine a headless Firefox now
- * and then leaves a page's worker unstarted, which a person would reload.
- * @param {Pool} pool @param {string} name
- */
-async function joins(pool, name) {
-  for (let opening = 1; ; opening += 1) {
-    const page = await firefox.open(`${pool.url}/join?autostart=1&slots=2&name=${name}`, DESKTOP);
-    try {
-      return { page, provider: await pool.joined(name, OPENING_MS) };
-    } catch (error) {
-      if (opening === OPENINGS) throw error;
-      await page.close();
-    }
-  }
-}
-
 /** Joins, runs a job of five, and gives the provider. @param {Pool} pool @param {string} name */
 async function joinsAndRuns(pool, name) {
-  const { page, provider } = await joins(pool, name);
+  const page = await firefox.open(`${pool.url}/join?autostart=1&slots=2&name=${name}`, DESKTOP);
+  const provider = await pool.joined(name);
   assert.match(provider.agent, /Firefox/);
   await pool.upload('hello', 'cat');
   const { id } = await pool.submit({ module: 'hello.wasm', count: 5 });
   const job = await pool.ended(id);
   assert.equal(job.state, 'succeeded');
-  await until('the page has counted them', () =>
-    page.$eval('#figure-done', (figure) => figure.textContent === '5'));
+  await until('the page has counted them', async () => await page.text('#figure-done') === '5');
   return { page, provider };
 }
 
@@ -66,16 +45,15 @@ test('Firefox joins by WebTransport and runs a job', { timeout: 180_000 }, async
     const { page, provider } = await joinsAndRuns(pool, 'fox');
     assert.equal(provider.transport, 'webtransport');
     await echoes(pool);
-    await picture(page, 'firefox-join-desktop');
-    await page.setViewport(PHONE);
-    await picture(page, 'firefox-join-phone');
+    await page.picture('firefox-join-desktop');
+    await page.resize(PHONE);
+    await page.picture('firefox-join-phone');
     const dashboard = await firefox.open(pool.url, DESKTOP);
-    await until('the dashboard shows the tab', () =>
-      dashboard.$eval('main', (main) => main.textContent.includes('fox')));
-    await picture(dashboard, 'firefox-dashboard-desktop');
-    await dashboard.setViewport(PHONE);
-    await picture(dashboard, 'firefox-dashboard-phone');
-    assert.deepEqual([...page.troubles, ...dashboard.troubles], []);
+    await until('the dashboard shows the tab', async () => (await dashboard.text('main')).includes('fox'));
+    await dashboard.picture('firefox-dashboard-desktop');
+    await dashboard.resize(PHONE);
+    await dashboard.picture('firefox-dashboard-phone');
+    assert.deepEqual(await page.troubles(), []);
   } finally {
     await pool.stop();
   }
