@@ -1,7 +1,7 @@
 //! The OpenAPI document is the one that `docs/openapi.json` holds.
 //!
 //! After a change of the API:
-//! `UPDATE_OPENAPI=1 cargo test -p wasipool-broker --test openapi`
+//! `UPDATE_OPENAPI=1 cargo test --workspace --test openapi`
 
 #![expect(clippy::unwrap_used, reason = "tests end at the first surprise")]
 
@@ -21,7 +21,7 @@ fn the_document_is_the_one_that_was_reviewed() {
     assert!(
         kept == now,
         "the API has changed: look at the difference after \
-         `UPDATE_OPENAPI=1 cargo test -p wasipool-broker --test openapi`, and commit it"
+         `UPDATE_OPENAPI=1 cargo test --workspace --test openapi`, and commit it"
     );
 }
 

@@ -79,10 +79,20 @@ pub async fn put(
     ))
 }
 
-/// `PUT /v1/blobs/`: what a client sends that doesn't add a file's name.
+/// `PUT /v1/blobs/`: `curl -T file http://…/v1/blobs/` adds the file's name
+/// itself; this is for clients that don't, and for `curl -T -`.
 ///
 /// # Errors
 /// Always.
+#[utoipa::path(
+    put,
+    path = "/v1/blobs/",
+    tag = "blobs",
+    summary = "Refused: the name is missing",
+    description = "`curl -T FILE` adds the name of the file; what comes without one is for `POST`.",
+    request_body(content = Binary, content_type = "application/octet-stream"),
+    responses(Denied, Invalid)
+)]
 pub async fn put_without_name() -> Result<Response, Problem> {
     Err(Problem::invalid(
         "the name is missing: PUT /v1/blobs/{name}, or POST /v1/blobs without one",
@@ -118,6 +128,32 @@ pub async fn post(
         put.new,
         view::blob(None, &put.meta, put.meta.created_unix_ms),
     ))
+}
+
+/// `POST /v1/blobs/`: the same.
+///
+/// # Errors
+/// If the content isn't accepted.
+#[utoipa::path(
+    post,
+    path = "/v1/blobs/",
+    tag = "blobs",
+    summary = "Store content without a name",
+    description = "The same as without the slash.",
+    request_body(content = Binary, content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "The content was there before.", body = api::Blob),
+        (status = 201, description = "It is new.", body = api::Blob, headers(("location" = String))),
+        Denied, Invalid, Upload,
+    )
+)]
+pub async fn post_with_slash(
+    app: State<App>,
+    caller: Caller,
+    params: Params,
+    content: Body,
+) -> Result<Response, Problem> {
+    post(app, caller, params, content).await
 }
 
 /// `GET /v1/blobs`.

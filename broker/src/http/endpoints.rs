@@ -4,7 +4,7 @@
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::get;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,6 +19,7 @@ use super::{
 fn submit() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(blobs::list, blobs::post))
+        .routes(routes!(blobs::post_with_slash, blobs::put_without_name))
         .routes(routes!(blobs::get, blobs::put, blobs::delete))
         .routes(routes!(run::body_as_module))
         .routes(routes!(run::named))
@@ -35,6 +36,7 @@ fn submit() -> OpenApiRouter<App> {
         .routes(routes!(tasks::artifact))
         .routes(routes!(archive::of_task))
         .routes(routes!(tasks::trace))
+        .merge(compat::router())
 }
 
 /// What a provide token opens.
@@ -79,12 +81,7 @@ pub(super) fn documented() -> OpenApi {
 
 /// All endpoints, behind the checks of who may use them.
 pub(super) fn guarded(app: &App) -> Router<App> {
-    // `curl -T file http://…/v1/blobs/` adds the file's name itself: this is for
-    // those that don't.
-    let without_name = post(blobs::post).put(blobs::put_without_name);
     let submit = Router::from(submit())
-        .route("/v1/blobs/", without_name)
-        .merge(compat::router())
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::submit));
     let provide = Router::from(provide())
         .route_layer(middleware::from_fn_with_state(app.clone(), auth::provide));

@@ -216,7 +216,8 @@ fn job() -> Value {
     ]})
 }
 
-fn parsed(schema: Value) -> RefOr<Schema> {
+/// A schema from its JSON.
+pub(crate) fn parsed(schema: Value) -> RefOr<Schema> {
     serde_json::from_value(schema).unwrap_or_else(|error| {
         tracing::error!(%error, "a schema of the OpenAPI document can't be read");
         RefOr::default()

@@ -10,8 +10,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::Text;
 use super::guest::{Ended, artifacts_zip, environment};
+use super::responses::TextRun;
 use crate::http::auth::Caller;
 use crate::http::body::Input;
+use crate::http::openapi::Binary;
 use crate::http::params::PathOf;
 use crate::http::run::{Terms, run_task};
 use crate::http::{App, Problem, body};
@@ -31,6 +33,32 @@ const ARTIFACTS_REF: HeaderName = HeaderName::from_static("x-wasimoff-artifacts-
 const ARTIFACTS_HEADER_BYTES_MAX: usize = 48 * 1024;
 
 /// `POST /api/client/run/{wasm}`: the reply is stderr, then stdout.
+#[utoipa::path(
+    post,
+    path = "/api/client/run/{wasm}",
+    tag = "earlier",
+    summary = "Run a task from headers and wait",
+    description = "The body is the guest's stdin. Each header `X-Env-NAME` is a variable (the name in capitals); `Content-Type` and `Content-Length` are `CONTENT_TYPE` and `CONTENT_LENGTH`.",
+    params(
+        ("wasm" = String, Path, min_length = 1, description = "A module's name or digest."),
+        ("x-args" = Option<String>, Header, description = "Arguments after `argv[0]`, split as a shell does it."),
+        ("x-rootfs-ref" = Option<String>, Header, description = "A blob (zip, tar, tar.gz) that becomes the guest's `/`."),
+        ("x-artifact" = Option<String>, Header, description = "A path or glob below `/` to bring back; repeats."),
+    ),
+    request_body(content = Binary, content_type = "application/octet-stream", description = "stdin. The type of the body isn't looked at."),
+    responses(
+        (status = 200, description = "The guest exited: its stderr, then its stdout. Or it was stopped (`X-Wasimoff-Result: Error`): why, as text.",
+            content((Binary = "application/octet-stream"), (String = "text/plain")),
+            headers(
+                ("x-wasimoff-result" = String, description = "`Ok` or `Error`."),
+                ("x-wasimoff-status" = u32, description = "What the guest returned, if it exited."),
+                ("x-wasimoff-provider" = String, description = "Who ran it."),
+                ("x-wasimoff-artifacts" = String, description = "The files that were asked for: a zip, in base64."),
+                ("x-wasimoff-artifacts-ref" = String, description = "The digest of that zip, if it is over 48 KiB."),
+            )),
+        TextRun,
+    )
+)]
 pub(super) async fn run(
     State(app): State<App>,
     caller: Caller,

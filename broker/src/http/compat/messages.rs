@@ -13,6 +13,8 @@ use serde::de::{Deserializer, Error as _};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
+use super::object;
+
 /// `Task.Metadata`
 #[derive(Clone, PartialEq, prost::Message, Serialize, Deserialize)]
 #[serde(default)]
@@ -86,6 +88,7 @@ pub(super) struct File {
 #[serde(default)]
 pub(super) struct Params {
     #[prost(message, optional, tag = "1")]
+    #[serde(deserialize_with = "object::nullable")]
     pub(super) binary: Option<File>,
     /// `argv[0]` first.
     #[prost(string, repeated, tag = "2")]
@@ -100,6 +103,7 @@ pub(super) struct Params {
     pub(super) stdin: Option<Bytes>,
     /// A zip of what the guest finds below `/`.
     #[prost(message, optional, tag = "5")]
+    #[serde(deserialize_with = "object::nullable")]
     pub(super) rootfs: Option<File>,
     #[prost(string, repeated, tag = "6")]
     #[serde(deserialize_with = "null_is_empty")]
@@ -111,10 +115,13 @@ pub(super) struct Params {
 #[serde(default)]
 pub(super) struct RunRequest {
     #[prost(message, optional, tag = "1")]
+    #[serde(deserialize_with = "object::nullable")]
     pub(super) info: Option<Metadata>,
     #[prost(message, optional, tag = "2")]
+    #[serde(deserialize_with = "object::nullable")]
     pub(super) qos: Option<Qos>,
     #[prost(message, optional, tag = "3")]
+    #[serde(deserialize_with = "object::nullable")]
     pub(super) params: Option<Params>,
 }
 
@@ -164,6 +171,7 @@ pub(super) struct RunResponse {
 #[serde(default)]
 pub(super) struct UploadRequest {
     #[prost(message, optional, tag = "1")]
+    #[serde(deserialize_with = "object::nullable")]
     pub(super) upload: Option<File>,
 }
 

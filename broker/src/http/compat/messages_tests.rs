@@ -148,3 +148,14 @@ fn uploads_have_a_name_and_content() {
     );
     assert_eq!(response.encode_to_vec(), b"\x0a\x08sha256:0");
 }
+
+#[test]
+fn an_array_is_no_message() {
+    for part in ["info", "qos", "params"] {
+        let asked = serde_json::from_value::<RunRequest>(json!({ part: [] }));
+        let error = asked.unwrap_err().to_string();
+        assert!(error.contains("expected an object"), "{part}: {error}");
+        let asked = serde_json::from_value::<RunRequest>(json!({ part: null }));
+        assert_eq!(asked.unwrap(), RunRequest::default());
+    }
+}

@@ -4,10 +4,12 @@
 //! - [`thesis`]: `/api/broker/v1`, a file's upload and runs in batches.
 //! - [`storage`]: `/api/storage`, content by name or digest.
 //! - [`connect`]: the Connect protocol for single calls, JSON or protobuf.
-//! - [`messages`]: the messages of those calls.
+//! - [`messages`]: the messages of those calls; [`object`]: what of them is an object.
 //! - [`tasks`]: the calls themselves.
 //! - [`exec`]: `/api/client/run/{wasm}`, a task from headers.
 //! - [`guest`]: how a task ended, in the words of the earlier system.
+//! - [`schema`], [`responses`]: how messages and errors look in the OpenAPI
+//!   document.
 //!
 //! What its public sources say (github.com/wasimoff/wasimoff and
 //! github.com/wasimoff/prototype: message numbers, names, replies) is followed;
@@ -17,34 +19,55 @@ mod connect;
 mod exec;
 mod guest;
 mod messages;
+mod object;
+mod responses;
+mod schema;
 mod storage;
 mod tasks;
 mod thesis;
 
-use axum::Router;
+pub(super) use schema::ConnectProblem;
+
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use utoipa::openapi::Deprecated;
+use utoipa::openapi::path::Paths;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
 use wasipool_shared::digest::Digest;
 
 use super::{App, Problem, blobs};
 use crate::store::PutBlob;
 
 /// The earlier system's endpoints that take work and content.
-pub(super) fn router() -> Router<App> {
-    let mut router = Router::new()
-        .route("/api/broker/v1/upload", post(thesis::upload))
-        .route("/api/broker/v1/run", post(thesis::run))
-        .route("/api/storage/upload", post(storage::upload))
-        .route("/api/storage/{ref}", get(storage::get))
-        .route("/api/client/run/{wasm}", post(exec::run));
-    // The service had another name before.
-    for service in ["wasimoff.v1.Tasks", "wasimoff.v1.Wasimoff"] {
-        let path = |method| format!("/api/client/{service}/{method}");
-        router = router
-            .route(&path("RunWasip1"), post(tasks::run_wasip1))
-            .route(&path("Upload"), post(tasks::upload));
-    }
-    router
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(thesis::upload))
+        .routes(routes!(thesis::run))
+        .routes(routes!(storage::upload))
+        .routes(routes!(storage::get))
+        .routes(routes!(exec::run))
+        .routes(routes!(tasks::run_wasip1))
+        .routes(routes!(tasks::upload))
+        .routes(under_the_first_name(routes!(tasks::run_wasip1)))
+        .routes(under_the_first_name(routes!(tasks::upload)))
+}
+
+/// The same call of the service as it was called before.
+fn under_the_first_name(
+    (schemas, paths, methods): UtoipaMethodRouter<App>,
+) -> UtoipaMethodRouter<App> {
+    let renamed = paths.paths.into_iter().map(|(path, mut item)| {
+        for operation in [&mut item.post].into_iter().flatten() {
+            operation.deprecated = Some(Deprecated::True);
+        }
+        (
+            path.replace("wasimoff.v1.Tasks", "wasimoff.v1.Wasimoff"),
+            item,
+        )
+    });
+    let mut paths = Paths::new();
+    paths.paths = renamed.collect();
+    (schemas, paths, methods)
 }
 
 /// A problem as the earlier system's plain endpoints tell it: as text.

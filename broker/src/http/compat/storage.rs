@@ -6,8 +6,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::Text;
+use super::responses::{TextGet, TextUploadOfType};
 use crate::http::auth::Caller;
 use crate::http::download::Download;
+use crate::http::openapi::Binary;
 use crate::http::params::{Params, PathOf};
 use crate::http::{App, Problem, body};
 use crate::module::BlobKind;
@@ -28,6 +30,20 @@ pub(super) fn is_accepted(media: &str) -> bool {
 }
 
 /// `POST /api/storage/upload?name=…`: the reply is the digest.
+#[utoipa::path(
+    post,
+    path = "/api/storage/upload",
+    tag = "earlier",
+    summary = "Store a module or a zip",
+    description = "Modules are checked; what is sent as a zip may be anything.",
+    params(("name" = Option<String>, Query, max_length = 128, pattern = "^([A-Za-z0-9_-][A-Za-z0-9._-]*)?$", description = "A name for it.")),
+    request_body(content((Binary = "application/wasm"), (Binary = "application/zip"))),
+    responses(
+        (status = 200, description = "The digest.", content_type = "text/plain", body = String,
+            headers(("x-wasimoff-ref" = String, description = "The digest."))),
+        TextUploadOfType,
+    )
+)]
 pub(super) async fn upload(
     State(app): State<App>,
     caller: Caller,
@@ -50,6 +66,28 @@ pub(super) async fn upload(
 }
 
 /// `GET /api/storage/{ref}`.
+#[utoipa::path(
+    get,
+    path = "/api/storage/{ref}",
+    tag = "earlier",
+    summary = "Get content",
+    description = "By a name or a digest.",
+    params(
+        ("ref" = String, Path, min_length = 1, description = "A name or a digest."),
+        ("range" = Option<String>, Header, description = "A part, as in RFC 9110: `bytes=0-99`."),
+        ("if-none-match" = Option<String>, Header, description = "Tags of content that is known already."),
+    ),
+    responses(
+        (status = 200, description = "The content.",
+            content((Binary = "application/octet-stream"), (Binary = "application/wasm"), (Binary = "application/zip")),
+            headers(("x-wasimoff-ref" = String, description = "The digest."), ("etag" = String, description = "The digest, as a tag."))),
+        (status = 206, description = "The part that was asked for.",
+            content((Binary = "application/octet-stream"), (Binary = "application/wasm"), (Binary = "application/zip")),
+            headers(("x-wasimoff-ref" = String, description = "The digest."), ("content-range" = String))),
+        (status = 304, description = "The content is one that the client knows."),
+        TextGet,
+    )
+)]
 pub(super) async fn get(
     State(app): State<App>,
     PathOf(reference): PathOf<String>,

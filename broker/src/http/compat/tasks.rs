@@ -14,9 +14,12 @@ use super::messages::{
     File, Metadata, Output, Params, Qos, RunRequest, RunResponse, RunResult, Timestamp,
     UploadRequest, UploadResponse,
 };
+use super::responses::Connect;
+use super::schema::{RunReply, RunTask, StoreFile, StoreReply};
 use super::storage;
 use crate::driver::{ModuleInfo, Requires};
 use crate::http::auth::Caller;
+use crate::http::openapi::Binary;
 use crate::http::run::{Terms, module_of, run_task};
 use crate::http::{App, body};
 use crate::store::PutBlob;
@@ -27,6 +30,23 @@ use crate::task_request::{PayloadField, Resolver, TaskFields};
 const PRIORITY: i8 = 50;
 
 /// `RunWasip1`.
+#[utoipa::path(
+    post,
+    path = "/api/client/wasimoff.v1.Tasks/RunWasip1",
+    tag = "earlier",
+    summary = "Run a task and wait (Connect)",
+    description = "A message each way, `wasimoff.v1.Task.Wasip1.Request` and `.Response`: proto3's JSON or plain protobuf, as the `Content-Type` says. `Content-Encoding: gzip` is understood.",
+    params(
+        ("connect-protocol-version" = Option<String>, Header, pattern = "^1$", description = "The version of the Connect protocol."),
+        ("connect-timeout-ms" = Option<String>, Header, pattern = "^[0-9]{1,10}$", description = "How long the client waits, in milliseconds."),
+    ),
+    request_body(content((RunTask = "application/json"), (Binary = "application/proto"))),
+    responses(
+        (status = 200, description = "What came of it, encoded as the request was. What the guest does wrong is the `error`.",
+            content((RunReply = "application/json"), (Binary = "application/proto"))),
+        Connect,
+    )
+)]
 pub(super) async fn run_wasip1(
     State(app): State<App>,
     requester: Requester,
@@ -40,6 +60,23 @@ pub(super) async fn run_wasip1(
 }
 
 /// `Upload`.
+#[utoipa::path(
+    post,
+    path = "/api/client/wasimoff.v1.Tasks/Upload",
+    tag = "earlier",
+    summary = "Store a module or a zip (Connect)",
+    description = "A message each way, `wasimoff.v1.Filesystem.Upload.Request` and `.Response`: proto3's JSON or plain protobuf, as the `Content-Type` says. `Content-Encoding: gzip` is understood.",
+    params(
+        ("connect-protocol-version" = Option<String>, Header, pattern = "^1$", description = "The version of the Connect protocol."),
+        ("connect-timeout-ms" = Option<String>, Header, pattern = "^[0-9]{1,10}$", description = "How long the client waits, in milliseconds."),
+    ),
+    request_body(content((StoreFile = "application/json"), (Binary = "application/proto"))),
+    responses(
+        (status = 200, description = "Its digest, encoded as the request was.",
+            content((StoreReply = "application/json"), (Binary = "application/proto"))),
+        Connect,
+    )
+)]
 pub(super) async fn upload(State(app): State<App>, caller: Caller, request: Request) -> Response {
     unary(&app, request, async |asked: UploadRequest| {
         let file = asked.upload.ok_or_else(|| invalid("file cannot be nil"))?;

@@ -25,6 +25,7 @@ pub(super) use problems::{
     TooMany, Unavailable, Upload, WrongType,
 };
 
+use super::compat::ConnectProblem;
 use super::problem::CODES;
 use crate::task_request::schema::{
     ArgText, DurationText, EnvText, OutputText, PatternText, RequiresText, SizeText,
@@ -46,11 +47,13 @@ use crate::task_request::schema::{
         (name = "pool", description = "Who runs tasks, and the way into the pool."),
         (name = "operate", description = "Providers are drained, sent away, and kept out: for operators."),
         (name = "health", description = "For those who operate the broker."),
+        (name = "earlier", description = "What clients of the earlier system call, mapped onto the same jobs; docs/EARLIER-CLIENTS.md. Errors are text, or errors of the Connect protocol."),
         (name = "description", description = "This document."),
     ),
     components(schemas(
         api::Problem, StatsEvent, ProvidersEvent, JobsEvent, TasksEvent,
         DurationText, SizeText, ArgText, EnvText, OutputText, PatternText, RequiresText, Binary, ServerSentEvent, Flag, Order, JobState, TaskState,
+        ConnectProblem,
     ))
 )]
 struct Base;
@@ -145,12 +148,17 @@ fn refine(document: &mut Value) {
 fn name(method: &str, path: &str) -> String {
     let path = path.strip_prefix("/v1").unwrap_or(path);
     let words = path.split(|c: char| !c.is_ascii_alphanumeric());
-    words.fold(method.to_owned(), |mut name, word| {
+    let mut name = words.fold(method.to_owned(), |mut name, word| {
         let mut letters = word.chars();
         name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
         name.extend(letters);
         name
-    })
+    });
+    // `/v1/blobs/` is another address than `/v1/blobs`.
+    if path.ends_with('/') {
+        name.push_str("Slash");
+    }
+    name
 }
 
 /// A parameter that may be left out is not null when it is there.

@@ -8,8 +8,7 @@ use serde::Serialize;
 use crate::http::Problem;
 
 /// The kinds of error that the broker gives, of Connect's sixteen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http::compat) enum Code {
     InvalidArgument,
     DeadlineExceeded,
@@ -24,8 +23,38 @@ pub(in crate::http::compat) enum Code {
 }
 
 impl Code {
+    /// All of them, for the OpenAPI document.
+    pub(in crate::http::compat) const ALL: [Self; 10] = [
+        Self::InvalidArgument,
+        Self::DeadlineExceeded,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::PermissionDenied,
+        Self::ResourceExhausted,
+        Self::Unimplemented,
+        Self::Internal,
+        Self::Unavailable,
+        Self::Unauthenticated,
+    ];
+
+    /// As it stands in an error.
+    pub(in crate::http::compat) fn name(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid_argument",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::PermissionDenied => "permission_denied",
+            Self::ResourceExhausted => "resource_exhausted",
+            Self::Unimplemented => "unimplemented",
+            Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
+            Self::Unauthenticated => "unauthenticated",
+        }
+    }
+
     /// Connect's table of statuses.
-    fn status(self) -> StatusCode {
+    pub(in crate::http::compat) fn status(self) -> StatusCode {
         match self {
             Self::InvalidArgument => StatusCode::BAD_REQUEST,
             Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
@@ -41,7 +70,7 @@ impl Code {
     }
 
     /// The code for a problem of that status.
-    fn of(status: StatusCode) -> Self {
+    pub(in crate::http::compat) fn of(status: StatusCode) -> Self {
         match status.as_u16() {
             400 | 405 | 415 | 422 => Self::InvalidArgument,
             401 => Self::Unauthenticated,
@@ -87,11 +116,11 @@ impl IntoResponse for ConnectError {
     fn into_response(self) -> Response {
         #[derive(Serialize)]
         struct Document {
-            code: Code,
+            code: &'static str,
             message: String,
         }
         let document = Document {
-            code: self.code,
+            code: self.code.name(),
             message: self.message,
         };
         let mut response = (self.code.status(), Json(document)).into_response();

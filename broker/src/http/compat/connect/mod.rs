@@ -16,6 +16,7 @@ use bytes::{Buf as _, Bytes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::object::Object;
 use crate::http::{App, Problem, body};
 
 /// Messages up to this size are decoded right away, larger ones on a thread
@@ -52,7 +53,9 @@ impl Codec {
         M: prost::Message + Default + DeserializeOwned,
     {
         let decoded = match self {
-            Self::Json => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+            Self::Json => serde_json::from_slice(&bytes)
+                .map(|Object(message)| message)
+                .map_err(|error| error.to_string()),
             Self::Proto => M::decode(bytes).map_err(|error| error.to_string()),
         };
         decoded.map_err(|error| {
