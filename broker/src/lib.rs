@@ -9,6 +9,7 @@
 //! - [`http`]: the API and the page; the only place that knows axum.
 //! - [`store`]: blobs, jobs and results.
 //! - [`bans`]: providers that are not let in.
+//! - [`metrics`]: what is counted.
 //! - [`view`]: what is stored, as the API shows it.
 //! - [`module`]: what is looked at in a module before it is accepted.
 //! - [`config`], [`clock`]: settings, and the time and names of things.
@@ -22,6 +23,7 @@ pub mod core;
 pub mod driver;
 pub mod events;
 pub mod http;
+pub mod metrics;
 pub mod module;
 pub mod serve;
 pub mod store;

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio_util::sync::CancellationToken;
 
 use crate::bans::Bans;
@@ -15,6 +14,7 @@ use crate::driver::QueueLimits;
 use crate::driver::run::Driver;
 use crate::events::Hub;
 use crate::http::{self, AppState, Auth, Limits};
+use crate::metrics::Metrics;
 use crate::store::{Store, StoreSettings};
 use crate::transport::{Settings, Tickets, Transport};
 
@@ -49,10 +49,7 @@ pub async fn serve(
     stopping: CancellationToken,
     ready: impl FnOnce(Ready),
 ) -> anyhow::Result<()> {
-    let metrics = PrometheusBuilder::new().build_recorder();
-    let rendered = metrics.handle();
-    // A second broker in one process shares the first one's metrics.
-    let _ = metrics::set_global_recorder(metrics);
+    let metrics = Metrics::default();
     let clock = Clock::start();
     let settings = StoreSettings {
         folder: config.data.clone(),
@@ -60,6 +57,7 @@ pub async fn serve(
         owner_bytes_max: config.token_stored_max,
         blob_bytes_max: config.blob_max,
         keep: config.keep(),
+        metrics: metrics.clone(),
     };
     let store = Store::open(settings)
         .await
@@ -87,6 +85,7 @@ pub async fn serve(
             owner: config.token_queued_tasks_max,
         },
         store.clone(),
+        metrics.clone(),
         clock,
     );
     let kept = store.clone();
@@ -111,6 +110,7 @@ pub async fn serve(
         slots_max: config.slots_max,
         first_message: config.first_message_timeout,
         bans: bans.clone(),
+        metrics: metrics.clone(),
     };
     let transport = Transport::bind(
         settings,
@@ -131,7 +131,7 @@ pub async fn serve(
         tickets,
         door: transport.door(),
         bans,
-        metrics: rendered,
+        metrics,
         limits: Limits::from(&config),
         auth: Auth::load(&config, origins)?,
         clock,

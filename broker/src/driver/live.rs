@@ -13,6 +13,7 @@ use wasipool_shared::transport::TransportKind;
 use super::handle::Finished;
 use super::new_job::NewJob;
 use super::states::TaskPhases;
+use crate::metrics::Metrics;
 use crate::store::TaskRecord;
 use crate::transport::outbox::Outbox;
 
@@ -45,12 +46,12 @@ pub(super) struct LiveProvider {
 
 impl LiveProvider {
     /// The metric that counts it.
-    pub(super) fn gauge(&self) -> metrics::Gauge {
-        metrics::gauge!(
-            "wasipool_providers",
-            "kind" => self.label.kind.as_str(),
-            "transport" => self.transport.as_str(),
-        )
+    pub(super) fn gauge(&self, metrics: &Metrics) -> metrics::Gauge {
+        let labels = [
+            ("kind", self.label.kind.as_str()),
+            ("transport", self.transport.as_str()),
+        ];
+        metrics.gauge("wasipool_providers", &labels)
     }
 }
 

@@ -18,6 +18,7 @@ use super::watch::PoolWatch;
 use super::{record, spec};
 use crate::clock::Clock;
 use crate::core::{Config, Core, Effect, End, Event, Group, Resumed, Trust, Verdict};
+use crate::metrics::{Metrics, NO_LABELS};
 use crate::store::{Resumable, Store, TaskRecord};
 
 /// Commands that are handled before results are written and timers looked at.
@@ -30,6 +31,7 @@ const MODULES_SHOWN: usize = 16;
 pub struct Driver {
     commands: mpsc::Receiver<Command>,
     pub(super) store: Store,
+    metrics: Metrics,
     pub(super) clock: Clock,
     waiting: Waiting,
     pub(super) core: Core,
@@ -49,7 +51,13 @@ pub struct Driver {
 impl Driver {
     /// A driver and the handle to talk to it.
     #[must_use]
-    pub fn new(config: Config, queue: QueueLimits, store: Store, clock: Clock) -> (Self, Handle) {
+    pub fn new(
+        config: Config,
+        queue: QueueLimits,
+        store: Store,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> (Self, Handle) {
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         let waiting = Waiting::new(queue);
         let handle = Handle {
@@ -61,6 +69,7 @@ impl Driver {
         let driver = Self {
             commands,
             store,
+            metrics,
             clock,
             waiting,
             adaptive: config.trust == Trust::Adaptive,
@@ -266,7 +275,7 @@ impl Driver {
             joined_unix_ms: self.clock.unix_ms(),
             modules: Vec::new(),
         };
-        live.gauge().increment(1.0);
+        live.gauge(&self.metrics).increment(1.0);
         self.providers.insert(provider, live);
         if let Some(watch) = &mut self.pool_watch {
             watch.joined(provider);
@@ -289,7 +298,7 @@ impl Driver {
         }
         self.tell_core(Event::Leave { provider });
         if let Some(live) = self.providers.remove(&provider) {
-            live.gauge().decrement(1.0);
+            live.gauge(&self.metrics).decrement(1.0);
         }
         if let Some(watch) = &mut self.pool_watch {
             watch.left(provider);
@@ -385,7 +394,8 @@ impl Driver {
             }
             Effect::Dropped { provider, attempt } => {
                 self.dropped += 1;
-                metrics::counter!("wasipool_dropped_outcomes_total").increment(1);
+                let dropped = "wasipool_dropped_outcomes_total";
+                self.metrics.counter(dropped, NO_LABELS).increment(1);
                 tracing::debug!(%provider, %attempt, "a late outcome was dropped");
             }
         }
@@ -451,7 +461,10 @@ impl Driver {
             attempts,
             tries,
         );
-        metrics::counter!("wasipool_tasks_total", "state" => record.state.as_str()).increment(1);
+        let state = [("state", record.state.as_str())];
+        self.metrics
+            .counter("wasipool_tasks_total", &state)
+            .increment(1);
         match job.reply.take() {
             // Whoever waited may have gone away: then nobody wants it.
             Some(reply) => drop(reply.send(record)),

@@ -49,7 +49,6 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use wasipool_shared::limits::{JOB_TASKS_MAX, REQUEST_JSON_BYTES_MAX};
@@ -62,6 +61,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::driver::Handle;
 use crate::events::Hub;
+use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::task_request::{Archives, TaskRules};
 use crate::transport::{Announce, Door, Tickets};
@@ -84,7 +84,7 @@ pub struct AppState {
     /// Keeps some out.
     pub bans: Bans,
     /// All metrics.
-    pub metrics: PrometheusHandle,
+    pub metrics: Metrics,
     /// What requests may be at most.
     pub limits: Limits,
     /// Who may do what.
@@ -197,8 +197,9 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
         ("status", response.status().as_str().to_owned()),
     ];
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    metrics::counter!("wasipool_http_request_micros_total", &labels).increment(micros);
-    metrics::counter!("wasipool_http_requests_total", &labels).increment(1);
+    let count = |name, by| app.metrics.counter(name, &labels).increment(by);
+    count("wasipool_http_request_micros_total", micros);
+    count("wasipool_http_requests_total", 1);
     response
 }
 

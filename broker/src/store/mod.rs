@@ -53,6 +53,7 @@ pub use task::{
 pub use upload::Upload;
 
 use crate::driver::NewJob;
+use crate::metrics::Metrics;
 
 /// Where and how much is stored.
 #[derive(Debug, Clone)]
@@ -67,6 +68,8 @@ pub struct StoreSettings {
     pub blob_bytes_max: u64,
     /// Which jobs are kept when they have ended.
     pub keep: Keep,
+    /// Where it counts.
+    pub metrics: Metrics,
 }
 
 /// Which jobs are kept when they have ended.
@@ -89,6 +92,7 @@ impl Default for StoreSettings {
                 time: None,
                 bytes: KEPT_BYTES_MAX_IN_MEMORY,
             },
+            metrics: Metrics::default(),
         }
     }
 }
@@ -205,7 +209,8 @@ impl Store {
         let index = load::index(&database, &objects).await?;
         let resume = move || {
             let ephemeral = settings.folder.is_none();
-            let (shared, writer) = writer::start(database, settings.keep.bytes)?;
+            let (shared, writer) =
+                writer::start(database, settings.keep.bytes, settings.metrics.clone())?;
             let blobs = blobs::Blobs::new(&settings, index, objects, writer.clone());
             let (jobs, resumable) = jobs::Jobs::open(shared, writer, &blobs, settings.keep)?;
             Ok(Self {

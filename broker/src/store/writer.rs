@@ -28,6 +28,7 @@ use super::sql::results;
 use super::task::TaskRecord;
 use super::{OpenError, StoreError};
 use crate::clock::system_unix_ms;
+use crate::metrics::{Metrics, NO_LABELS};
 
 /// KiB of results that may wait to be written; who brings more waits.
 const ROOM_KIB: u32 = 256 * 1024;
@@ -91,6 +92,7 @@ impl std::fmt::Debug for Writer {
 pub(super) fn start(
     database: Database,
     bytes_max: u64,
+    metrics: Metrics,
 ) -> Result<(Arc<Shared>, Arc<Writer>), OpenError> {
     let next = database.read(jobs::next_key)?;
     let bytes = database.read(jobs::bytes)?;
@@ -102,17 +104,18 @@ pub(super) fn start(
         over: Notify::new(),
         failure: Mutex::default(),
     });
-    let writer = Writer::start(shared.clone(), next)?;
+    let writer = Writer::start(shared.clone(), next, metrics)?;
     Ok((shared, Arc::new(writer)))
 }
 
 impl Writer {
     /// `next` is the key of the next job.
-    fn start(shared: Arc<Shared>, next: Key) -> std::io::Result<Self> {
+    fn start(shared: Arc<Shared>, next: Key, metrics: Metrics) -> std::io::Result<Self> {
         let inbox = Arc::new(Inbox::default());
         let thread = Thread {
             inbox: inbox.clone(),
             shared,
+            metrics,
             next,
             pending: Vec::new(),
             room: Vec::new(),
@@ -186,6 +189,7 @@ struct Pending {
 struct Thread {
     inbox: Arc<Inbox>,
     shared: Arc<Shared>,
+    metrics: Metrics,
     next: Key,
     pending: Vec<Pending>,
     /// What `pending` takes.
@@ -307,8 +311,9 @@ impl Thread {
     /// All of it is on the disk: now everybody may know.
     fn committed(&mut self, batch: Batch, answers: Vec<Answer>) {
         self.next += batch.inserted.len() as Key;
-        metrics::counter!("wasipool_store_commits_total").increment(1);
-        metrics::counter!("wasipool_store_results_total").increment(self.pending.len() as u64);
+        let count = |name, by| self.metrics.counter(name, NO_LABELS).increment(by);
+        count("wasipool_store_commits_total", 1);
+        count("wasipool_store_results_total", self.pending.len() as u64);
         self.pending.clear();
         let before = self.shared.bytes.fetch_add(batch.bytes, Ordering::Relaxed);
         if before + batch.bytes > self.shared.bytes_max {

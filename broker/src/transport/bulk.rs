@@ -90,9 +90,7 @@ pub(super) async fn send_blob(
     blob: BlobRef,
     bytes: Bytes,
 ) -> Result<(), BulkError> {
-    send(carrier, BulkHeader::Blob(blob), bytes).await?;
-    metrics::counter!("wasipool_blob_bytes_sent_total").increment(blob.size);
-    Ok(())
+    send(carrier, BulkHeader::Blob(blob), bytes).await
 }
 
 async fn send(carrier: &Carrier, header: BulkHeader, body: Bytes) -> Result<(), BulkError> {

@@ -25,6 +25,7 @@ use super::tickets::Tickets;
 use crate::bans::Bans;
 use crate::clock::{Clock, random_u128, system_unix_ms};
 use crate::driver::Handle;
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// What an operator decides about the transport.
@@ -49,6 +50,8 @@ pub struct Settings {
     pub first_message: Duration,
     /// Those that are not let in.
     pub bans: Bans,
+    /// Where it counts.
+    pub metrics: Metrics,
 }
 
 /// Bidirectional streams that a provider may open: its control stream, and one

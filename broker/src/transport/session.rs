@@ -10,6 +10,7 @@ use super::carrier::{Carrier, Ending, Receiver, Sender};
 use super::endpoint::Shared;
 use super::outbox::Outbox;
 use crate::driver::handle::Joined;
+use crate::metrics::NO_LABELS;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc};
@@ -427,8 +428,16 @@ async fn serve_blobs(session: &Arc<Session>, mut wanted: mpsc::Receiver<Digest>)
                 digest,
                 size: bytes.len() as u64,
             };
-            if let Err(error) = bulk::send_blob(&session.carrier, blob, bytes).await {
-                tracing::debug!(provider = %session.provider, %digest, %error, "a blob was not sent");
+            match bulk::send_blob(&session.carrier, blob, bytes).await {
+                Ok(()) => {
+                    let metrics = &session.shared.settings.metrics;
+                    let sent = metrics.counter("wasipool_blob_bytes_sent_total", NO_LABELS);
+                    sent.increment(blob.size);
+                }
+                Err(error) => {
+                    let provider = session.provider;
+                    tracing::debug!(%provider, %digest, %error, "a blob was not sent");
+                }
             }
         });
     }

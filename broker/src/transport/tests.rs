@@ -30,6 +30,7 @@ async fn transport() -> Transport {
         Config::default(),
         QueueLimits::default(),
         store.clone(),
+        crate::metrics::Metrics::default(),
         clock,
     );
     tokio::spawn(driver.run());
@@ -43,6 +44,7 @@ async fn transport() -> Transport {
         slots_max: 10,
         first_message: FIRST_MESSAGE,
         bans: crate::bans::Bans::default(),
+        metrics: crate::metrics::Metrics::default(),
     };
     let stopping = CancellationToken::new();
     Transport::bind(
