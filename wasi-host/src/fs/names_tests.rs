@@ -218,6 +218,39 @@ fn rename_moves_and_replaces() {
 }
 
 #[test]
+fn no_call_leaves_the_folder_it_starts_from() {
+    let mut fs = sample();
+    fs.create_directory(ROOT, "d/in", 0).expect("new");
+    fs.symlink("..", ROOT, "d/up", 0).expect("new");
+    let d = fs.lookup(ROOT, "d", true).expect("is there");
+    let used = fs.used();
+    for out in [
+        "..",
+        "../",
+        "../e",
+        "../e/",
+        "../f",
+        "up/e",
+        "up/e//",
+        "in/../../e/",
+    ] {
+        let opened = fs.open(d, out, Open::READ, 0);
+        assert_eq!(opened, Err(Errno::Perm), "{out}");
+        assert_eq!(fs.read_link(d, out), Err(Errno::Perm), "{out}");
+        assert_eq!(fs.unlink(d, out, 0), Err(Errno::Perm), "{out}");
+        assert_eq!(fs.remove_directory(d, out, 0), Err(Errno::Perm), "{out}");
+        assert_eq!(fs.create_directory(d, out, 0), Err(Errno::Perm), "{out}");
+        assert_eq!(fs.symlink("g", d, out, 0), Err(Errno::Perm), "{out}");
+        for (old, new) in [(out, "x"), (out, "x/"), ("in", out), ("in/", out)] {
+            assert!(fs.link(d, old, d, new, 0).is_err(), "{old} {new}");
+            assert!(fs.rename(d, old, d, new, 0).is_err(), "{old} {new}");
+        }
+    }
+    assert_eq!(fs.used(), used);
+    assert_eq!(fs.lookup(d, "x", true), Err(Errno::Noent));
+}
+
+#[test]
 fn a_removed_directory_takes_no_names() {
     let mut fs = sample();
     let e = fs.open(ROOT, "e", Open::READ, 0).expect("is there");

@@ -63,6 +63,8 @@ pub struct Host<W> {
     output_limit: u64,
     fs: FileSystem,
     fds: Descriptors,
+    /// What the guest's next reading of the monotonic clock is at least.
+    next_ns: u64,
     /// For data that must be put together before it goes to the guest.
     scratch: Vec<u8>,
 }
@@ -112,6 +114,7 @@ impl<W: World> Host<W> {
             output_limit: config.output_limit,
             fs,
             fds: Descriptors::new(FileSystem::ROOT),
+            next_ns: 0,
             scratch: Vec::new(),
         })
     }

@@ -81,6 +81,8 @@ impl<W: World> Host<W> {
             waits.push((le_u64(&bytes), self.wait(&bytes)?));
         }
         let (monotonic, wall) = self.world.both_ns();
+        // From where the guest believes the clock to be: it may have been told more.
+        let monotonic = monotonic.max(self.next_ns);
         let left = waits.iter().map(|(_, wait)| wait.left(monotonic, wall));
         let shortest = left.min().unwrap_or(0);
         if shortest > 0 {
