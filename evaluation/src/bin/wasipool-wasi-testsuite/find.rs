@@ -10,6 +10,8 @@ use serde::Deserialize;
 /// One test.
 #[derive(Debug)]
 pub(crate) struct Test {
+    /// Where it was searched for.
+    pub(crate) folder: PathBuf,
     /// Its path below the folder, without extension.
     pub(crate) name: String,
     /// The module, as binary or text.
@@ -80,7 +82,12 @@ pub(crate) fn below(folder: &Path, only: Option<&str>) -> anyhow::Result<Vec<Tes
     let wanted = named.filter(|(name, _)| only.is_none_or(|part| name.contains(part)));
     let test = |(name, module): (String, PathBuf)| {
         let spec = Spec::beside(&module)?;
-        Ok(Test { name, module, spec })
+        Ok(Test {
+            folder: folder.to_owned(),
+            name,
+            module,
+            spec,
+        })
     };
     wanted.map(test).collect()
 }

@@ -8,7 +8,7 @@ mod check;
 mod find;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -43,6 +43,9 @@ struct Arguments {
     /// Only tests with this in their names.
     #[arg(long, value_name = "PART")]
     only: Option<String>,
+    /// Tests that aren't run, by their names, because it is known why they fail.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    skip: Vec<String>,
     /// How long one test may run.
     #[arg(long, default_value = "60s")]
     timeout: humantime::Duration,
@@ -85,6 +88,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         tests.extend(find::below(folder, arguments.only.as_deref())?);
     }
     anyhow::ensure!(!tests.is_empty(), "there are no tests below these folders");
+    for test in &mut tests {
+        if arguments.skip.contains(&test.name) {
+            test.spec.unsupported = Some("not wanted: --skip".to_owned());
+        }
+    }
 
     // All at once: the table takes the time of its slowest tests.
     let mut rows = Vec::new();
@@ -96,8 +104,11 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         rows.push(row);
     }
     let mut table = Table::new(&tests, &kinds);
-    table.head()?;
+    let mut folder = None;
     for (test, row) in tests.iter().zip(rows) {
+        if folder.replace(&test.folder) != Some(&test.folder) {
+            table.head(&test.folder, arguments.folders.len() > 1)?;
+        }
         let mut verdicts = Vec::new();
         for submitted in row {
             verdicts.push(match submitted {
@@ -144,8 +155,8 @@ struct Table<'a> {
     out: std::io::Stdout,
     kinds: &'a [Kind],
     width: usize,
-    /// Passed, failed, skipped.
-    counts: [usize; 3],
+    /// Passed, failed, skipped, on each kind.
+    counts: Vec<[usize; 3]>,
 }
 
 impl<'a> Table<'a> {
@@ -155,11 +166,15 @@ impl<'a> Table<'a> {
             out: std::io::stdout(),
             kinds,
             width: width.unwrap_or_default().max(4),
-            counts: [0; 3],
+            counts: vec![[0; 3]; kinds.len()],
         }
     }
 
-    fn head(&mut self) -> std::io::Result<()> {
+    /// Before the tests of a folder, which has its name there if it isn't alone.
+    fn head(&mut self, folder: &Path, named: bool) -> std::io::Result<()> {
+        if named {
+            writeln!(self.out, "{}", folder.display())?;
+        }
         write!(self.out, "{:width$}", "test", width = self.width)?;
         for kind in self.kinds {
             write!(self.out, "  {:7}", kind.as_str())?;
@@ -169,13 +184,13 @@ impl<'a> Table<'a> {
 
     fn row(&mut self, test: &Test, verdicts: &[Verdict]) -> std::io::Result<()> {
         write!(self.out, "{:width$}", test.name, width = self.width)?;
-        for verdict in verdicts {
+        for (verdict, counts) in verdicts.iter().zip(&mut self.counts) {
             let (word, count) = match verdict {
                 Verdict::Passed => ("pass", 0),
                 Verdict::Failed(_) => ("FAIL", 1),
                 Verdict::Skipped(_) => ("skip", 2),
             };
-            self.counts[count] += 1;
+            counts[count] += 1;
             write!(self.out, "  {word:7}")?;
         }
         writeln!(self.out)?;
@@ -190,11 +205,20 @@ impl<'a> Table<'a> {
     }
 
     fn end(mut self) -> anyhow::Result<bool> {
-        let [passed, failed, skipped] = self.counts;
-        writeln!(
-            self.out,
-            "{passed} passed, {failed} failed, {skipped} skipped"
-        )?;
-        Ok(failed == 0)
+        let mut all = [0; 3];
+        for (kind, counts) in self.kinds.iter().zip(&self.counts) {
+            if self.kinds.len() > 1 {
+                writeln!(self.out, "{}: {}", kind.as_str(), summary(counts))?;
+            }
+            for (sum, count) in all.iter_mut().zip(counts) {
+                *sum += count;
+            }
+        }
+        writeln!(self.out, "{}", summary(&all))?;
+        Ok(all[1] == 0)
     }
+}
+
+fn summary([passed, failed, skipped]: &[usize; 3]) -> String {
+    format!("{passed} passed, {failed} failed, {skipped} skipped")
 }
