@@ -1,69 +1,91 @@
-//! Cities: random ones, and their form as text.
+//! Cities: random ones, real ones, and their form as text.
 
 use std::fmt::Write;
-use std::hash::{BuildHasher, RandomState};
+
+use crate::random::Random;
+
+const PLANE: &str = "name,x,y";
+const EARTH: &str = "name,lat,lon";
+
+/// See README.md for where they are from.
+const SETS: [(&str, &str); 2] = [
+    ("germany", include_str!("../data/germany.csv")),
+    ("north-america", include_str!("../data/north-america.csv")),
+];
 
 pub struct City {
     pub name: String,
-    pub x: f64,
-    pub y: f64,
+    pub at: (f64, f64),
 }
 
-/// A seed from the host's random source; below 10^6, to be typed by hand.
-pub fn fresh_seed() -> u64 {
-    RandomState::new().hash_one(0) % 1_000_000
+/// Cities, and what their coordinates are.
+pub struct Map {
+    pub cities: Vec<City>,
+    /// Degrees north and east, not x and y.
+    pub on_earth: bool,
 }
 
 /// Cities on a square of 1000 by 1000, in steps of a thousandth: their text
 /// form is exact, so that `write | read` finds what `rand` finds.
-pub fn random(count: usize, seed: u64) -> Vec<City> {
-    let mut state = seed;
-    let mut coordinate = || (splitmix64(&mut state) % 1_000_000) as f64 / 1000.0;
-    (0..count)
+pub fn random(count: usize, seed: u64) -> Map {
+    let mut random = Random::new(seed);
+    let mut coordinate = || (random.next() % 1_000_000) as f64 / 1000.0;
+    let cities = (0..count)
         .map(|index| City {
             name: format!("c{index}"),
-            x: coordinate(),
-            y: coordinate(),
+            at: (coordinate(), coordinate()),
         })
-        .collect()
+        .collect();
+    Map {
+        cities,
+        on_earth: false,
+    }
 }
 
-fn splitmix64(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+/// The text of a set of real cities.
+pub fn set(name: &str) -> Result<&'static str, String> {
+    let found = SETS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, text)| *text).ok_or_else(|| {
+        let known = SETS.map(|(known, _)| known).join(", ");
+        format!("no set of cities is called {name}; there are {known}")
+    })
 }
 
-pub fn to_csv(cities: &[City]) -> String {
-    let mut text = String::from("name,x,y\n");
-    for city in cities {
-        writeln!(text, "{},{:.3},{:.3}", city.name, city.x, city.y).expect("a String takes all");
+pub fn to_csv(map: &Map) -> String {
+    let mut text = format!("{PLANE}\n");
+    for City { name, at } in &map.cities {
+        writeln!(text, "{name},{:.3},{:.3}", at.0, at.1).expect("a String takes all");
     }
     text
 }
 
-/// Reads lines of `name,x,y`; a first line that says just that is skipped.
-pub fn parse(text: &str) -> Result<Vec<City>, String> {
+/// Reads lines of a name and two numbers. A first line says what those are;
+/// without it they are x and y.
+pub fn parse(text: &str) -> Result<Map, String> {
+    let on_earth = text.lines().next().map(str::trim) == Some(EARTH);
     let mut cities = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
-        if line.is_empty() || (number == 0 && line == "name,x,y") {
+        if line.is_empty() || (number == 0 && [PLANE, EARTH].contains(&line)) {
             continue;
         }
-        let city = parse_line(line)
-            .ok_or_else(|| format!("line {}: expected name,x,y: {line}", number + 1))?;
+        let city = parse_line(line, on_earth).ok_or_else(|| {
+            let expected = if on_earth { EARTH } else { PLANE };
+            format!("line {}: expected {expected}: {line}", number + 1)
+        })?;
         cities.push(city);
     }
-    Ok(cities)
+    Ok(Map { cities, on_earth })
 }
 
-fn parse_line(line: &str) -> Option<City> {
+fn parse_line(line: &str, on_earth: bool) -> Option<City> {
     let mut fields = line.split(',').map(str::trim);
     let name = fields.next()?.to_owned();
-    let x: f64 = fields.next()?.parse().ok()?;
-    let y: f64 = fields.next()?.parse().ok()?;
-    let complete = fields.next().is_none() && x.is_finite() && y.is_finite();
-    complete.then_some(City { name, x, y })
+    let at: (f64, f64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let possible = if on_earth {
+        at.0.abs() <= 90.0 && at.1.abs() <= 180.0
+    } else {
+        at.0.is_finite() && at.1.is_finite()
+    };
+    (fields.next().is_none() && possible).then_some(City { name, at })
 }

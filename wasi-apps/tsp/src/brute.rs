@@ -1,33 +1,17 @@
 //! The search through all orders.
 
-use crate::cities::City;
-use std::fmt::Write;
+use crate::distances::Distances;
 
 /// More would run for years, and a mask of 32 bits holds the visited cities.
-const MOST: usize = 20;
+pub const MOST: usize = 20;
 
-/// The best tour and its length, as text.
-pub fn report(cities: &[City]) -> Result<String, String> {
-    if cities.is_empty() || cities.len() > MOST {
-        return Err(format!("{} cities: give 1 to {MOST}", cities.len()));
-    }
-    let (length, tour) = Search::new(cities).run();
-
-    let mut text = format!("cities {}\n", cities.len());
-    writeln!(text, "length {}.{:03}", length / 1000, length % 1000).expect("a String takes all");
-    text.push_str("tour");
-    for &city in tour.iter().chain(tour.first()) {
-        text.push(' ');
-        text.push_str(&cities[city].name);
-    }
-    text.push('\n');
-    Ok(text)
+/// The best tour; the first of equal ones. For 1 to [`MOST`] cities.
+pub fn search(distances: &Distances) -> Vec<usize> {
+    Search::new(distances).run()
 }
 
 struct Search {
     count: usize,
-    /// In thousandths: whole numbers add up the same in any order, so that the
-    /// first of equal tours wins on every machine.
     distances: [[u64; MOST]; MOST],
     path: [usize; MOST],
     best: u64,
@@ -35,16 +19,15 @@ struct Search {
 }
 
 impl Search {
-    fn new(cities: &[City]) -> Self {
+    fn new(known: &Distances) -> Self {
         let mut distances = [[0; MOST]; MOST];
-        for (row, from) in distances.iter_mut().zip(cities) {
-            for (cell, to) in row.iter_mut().zip(cities) {
-                let (dx, dy) = (from.x - to.x, from.y - to.y);
-                *cell = ((dx * dx + dy * dy).sqrt() * 1000.0).round() as u64;
+        for (from, row) in distances.iter_mut().take(known.count()).enumerate() {
+            for (to, cell) in row.iter_mut().take(known.count()).enumerate() {
+                *cell = known.between(from, to);
             }
         }
         Self {
-            count: cities.len(),
+            count: known.count(),
             distances,
             path: [0; MOST],
             best: u64::MAX,
@@ -52,13 +35,13 @@ impl Search {
         }
     }
 
-    fn run(mut self) -> (u64, Vec<usize>) {
+    fn run(mut self) -> Vec<usize> {
         let all = (1_u32 << self.count) - 1;
         for start in 0..self.count {
             self.path[0] = start;
             self.visit(1, all & !(1 << start), 0);
         }
-        (self.best, self.best_path[..self.count].to_vec())
+        self.best_path[..self.count].to_vec()
     }
 
     /// Tries each unvisited city (a bit in `left`) as number `depth` of the tour.
