@@ -13,7 +13,7 @@ export PROFILE := release
 test: export PROFILE := dev
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
 
 build: web ## release programs in target/release, the page inside the broker
 	cargo build --release --package wasipool-broker --package wasipool-provider
@@ -23,7 +23,7 @@ web: ## the page and its wasm in target/web (part of build)
 	scripts/build-web
 
 guests: ## the wasm programs of wasi-apps in target/guests
-	@scripts/ensure-tools build wasm guests
+	@scripts/ensure-tools build wasm guests go
 	scripts/build-guests
 
 demo: ## from nothing to a job over a native and a browser provider, then stop
@@ -37,7 +37,7 @@ run: ## a broker and a native provider that stay up
 	scripts/run
 
 test: ## everything that must pass; ends with "N passed, N failed"
-	@scripts/ensure-tools build wasm browser firefox node guests test
+	@scripts/ensure-tools build wasm browser firefox node guests go test
 	@scripts/test
 
 bench: ## the benchmarks, with tables of ratios; takes a while
@@ -61,5 +61,5 @@ docs: ## API documentation in target/doc
 dist: build ## release archive and Debian packages in target/dist
 	scripts/dist
 
-clean: ## remove what was built, but for the wasm standard library
-	[ ! -d target ] || find target -mindepth 1 -maxdepth 1 ! -name wasm-sysroot -exec rm -rf {} +
+clean: ## remove what was built, but for the wasm standard library and what guests are made from
+	[ ! -d target ] || find target -mindepth 1 -maxdepth 1 ! -name wasm-sysroot ! -name guest-cache -exec rm -rf {} +

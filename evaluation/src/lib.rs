@@ -14,11 +14,13 @@
 //! - [`model`]: the API's JSON as types; [`client`]: the API as methods, on the
 //!   [`http`] of it
 //! - [`pool`]: a broker with its providers
+//! - [`job_file`]: runs a job file of the guests
 //! - [`scenario`]: what a test runs in: a pool, a time limit, the logs of a
 //!   failure
 
 pub mod client;
 pub mod http;
+pub mod job_file;
 pub mod model;
 pub mod pool;
 pub mod process;

@@ -56,6 +56,14 @@ pub fn guest(name: &str) -> anyhow::Result<Vec<u8>> {
     })
 }
 
+/// Whether a guest is there that may be left out, as the compiler for it can't be
+/// had everywhere; `scripts/test` says so if it was.
+#[must_use]
+pub fn has_guest(name: &str) -> bool {
+    let path = repository().join(format!("target/guests/{name}.wasm"));
+    path.is_file()
+}
+
 /// The browser: what `CHROMIUM` names, or the first of the usual names.
 ///
 /// # Errors

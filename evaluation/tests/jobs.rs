@@ -179,7 +179,8 @@ fn one_shots_answer_with_the_guest_s_own_bytes() {
         let run = client
             .request(Method::POST, "/v1/run")
             .header("content-type", "application/wasm");
-        assert_eq!(run.body(module).send_ok().await?.text(), "hello from wat\n");
+        let text = run.body(module).send_ok().await?.text();
+        assert_eq!(text, "hello from wat\narg[0]=module.wasm\n");
         Ok(())
     });
 }

@@ -50,7 +50,7 @@ fn guests_of_other_languages_run() {
     let result = bench.run(&Job::new(guest("hello-c"), spec(&["hello-c", "x"])));
     assert_eq!(result.stdout, "hello from c\narg[0]=hello-c\narg[1]=x\n");
     let result = bench.run(&Job::new(guest("hello-wat"), spec(&["hello-wat"])));
-    assert_eq!(result.stdout, "hello from wat\n");
+    assert_eq!(result.stdout, "hello from wat\narg[0]=hello-wat\n");
     let result = bench.run(&Job::new(guest("noop"), spec(&["noop"])));
     assert_eq!(
         (result.outcome, result.stdout.len()),

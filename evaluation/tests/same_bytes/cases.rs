@@ -1,6 +1,7 @@
 //! The table: what is run, and what must come out of it.
 
 use serde_json::{Value, json};
+use wasipool_evaluation::programs;
 
 use crate::archives;
 
@@ -61,6 +62,7 @@ fn bad(name: &'static str, module: &str, task: Value, state: &'static str) -> Ca
 
 pub(crate) fn all() -> Vec<Case> {
     let mut cases = hello();
+    cases.extend(languages());
     cases.extend(load());
     cases.extend(bulk());
     cases.extend(ends());
@@ -97,18 +99,6 @@ fn hello() -> Vec<Case> {
     let mut cases = vec![
         args_and_env,
         map,
-        good(
-            "hello in C",
-            "hello-c.wasm",
-            json!({ "args": ["one"], "env": { "Z": "26", "A": "1" }, "files": { "input.txt": "for c\n" } }),
-            "hello from c\narg[0]=hello-c.wasm\narg[1]=one\nA=1\nZ=26\n--- /input.txt\nfor c\n",
-        ),
-        good(
-            "hello in WAT",
-            "hello-wat.wasm",
-            json!({}),
-            "hello from wat\n",
-        ),
         good("nothing", "noop.wasm", json!({}), ""),
         Case {
             stdout: Text::Holds(" checks passed\n"),
@@ -127,6 +117,55 @@ fn hello() -> Vec<Case> {
             json!({ "files": archive }),
             stdout,
         ));
+    }
+    cases
+}
+
+/// The same guest in every language: all that a guest can see, and an error.
+fn languages() -> Vec<Case> {
+    let mut languages = vec![
+        ("hello from rust\n", "hello.wasm"),
+        ("hello from c\n", "hello-c.wasm"),
+        ("hello from wat\n", "hello-wat.wasm"),
+    ];
+    if programs::has_guest("hello-go") {
+        languages.push(("hello from go\n", "hello-go.wasm"));
+    }
+    let mut cases = Vec::new();
+    for (first, module) in languages {
+        let task = json!({
+            "argv0": "me",
+            "args": ["", "--write", "/d/log", "\u{fc}"],
+            "env": { "Z": "26", "A-B": "x y", "A": "1=1", "FILE": "/d/log" },
+            "files": { "d/log": "first\n", "d/e/.f": "ff", "d.txt": "", "input.txt": "unused" },
+            "stdin": "one line\nand a half",
+            "artifacts": ["**/log"],
+        });
+        let seen = "arg[0]=me\narg[1]=\narg[2]=--write\narg[3]=/d/log\narg[4]=\u{fc}\n\
+                    A=1=1\nA-B=x y\nFILE=/d/log\nZ=26\n\
+                    /d/\n/d/e/\n/d/e/.f 2\n/d/log 23\n/d.txt 0\n/input.txt 6\n\
+                    --- /d/log\nfirst\nwritten by hello\n--- stdin\none line\nand a half";
+        cases.push(Case {
+            artifacts: vec![("d/log", b"first\nwritten by hello\n".to_vec())],
+            ..good(module, module, task, [first, seen].concat())
+        });
+        cases.push(good(
+            module,
+            module,
+            json!({ "argv0": "me", "files": { "input.txt": "" } }),
+            [first, "arg[0]=me\n/input.txt 0\n--- /input.txt\n"].concat(),
+        ));
+        cases.push(Case {
+            exit_code: Some(1),
+            stdout: Text::Is([first, "arg[0]=me\nFILE=/no\n"].concat().into_bytes()),
+            stderr: Text::Holds("/no: "),
+            ..bad(
+                module,
+                module,
+                json!({ "argv0": "me", "env": { "FILE": "/no" } }),
+                "failed",
+            )
+        });
     }
     cases
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use wasipool_evaluation::client::Client;
 use wasipool_evaluation::model::TaskResult;
 use wasipool_evaluation::pool::Setup;
+use wasipool_evaluation::programs;
 use wasipool_evaluation::scenario::with_pool;
 
 use cases::{Case, Text};
@@ -46,6 +47,9 @@ fn check(setup: Setup, cases: &[Case]) {
     with_pool(&setup.native("native", 2).tab(2), async |pool| {
         let client = &pool.client;
         client.put_guests(&GUESTS).await?;
+        if programs::has_guest("hello-go") {
+            client.put_guests(&["hello-go"]).await?;
+        }
         for (name, bytes) in archives::all()? {
             client.put_blob(name, bytes).await?;
         }

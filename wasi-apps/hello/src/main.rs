@@ -1,10 +1,11 @@
-//! Prints all that a guest sees of its world: arguments, environment, files.
+//! Prints all that a guest sees of its world: arguments, environment, files, stdin.
 //!
-//! The output depends on nothing else, so equal tasks print equal bytes.
+//! The output depends on nothing else, so equal tasks print equal bytes. The guests
+//! `hello-c`, `hello-go` and `hello-wat` print the same but for the first line.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -49,6 +50,12 @@ fn run(out: &mut impl Write) -> io::Result<()> {
             .map_err(|error| io::Error::new(error.kind(), format!("{shown}: {error}")))?;
         writeln!(out, "--- {shown}")?;
         out.write_all(&content)?;
+    }
+
+    let mut input = io::stdin().lock();
+    if !input.fill_buf()?.is_empty() {
+        writeln!(out, "--- stdin")?;
+        io::copy(&mut input, out)?;
     }
     out.flush()
 }

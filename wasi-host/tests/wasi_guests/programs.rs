@@ -29,15 +29,18 @@ fn text(path: &str, text: &'static str) -> (String, FileEntry) {
 
 #[test]
 fn hello_in_three_languages() {
-    let wat = guest("hello-wat", config(&["hello"]));
-    assert_eq!(wat.end, End::Returned);
-    assert_eq!(wat.stdout(), "hello from wat\n");
     for (name, first) in [
         ("hello", "hello from rust\n"),
         ("hello-c", "hello from c\n"),
+        ("hello-wat", "hello from wat\n"),
     ] {
+        let mut env = vec![("B".into(), "2".into()), ("A".into(), "1=1".into())];
+        // Those that have a library sort it; the other prints it as it is given.
+        if name == "hello-wat" {
+            env.reverse();
+        }
         let config = Config {
-            env: vec![("B".into(), "2".into()), ("A".into(), "1=1".into())],
+            env,
             files: vec![text("input.txt", "the input\n"), text("d/e.txt", "")],
             ..config(&["hello", "caf\u{e9}", ""])
         };
