@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use wasipool_shared::archive::{clean_path, unpack};
 use wasipool_shared::digest::Digest;
+use wasipool_shared::limits::PATH_BYTES_MAX;
 
 use super::{RequestError, TaskRules};
 use crate::store::Store;
@@ -84,8 +85,11 @@ pub(super) fn arrange<T>(
     let mut arranged = BTreeMap::new();
     for (path, content) in files {
         let bad = |problem: &str| RequestError::at(&format!("{place}[{path:?}]"), problem);
-        let clean = clean_path(path.strip_prefix('/').unwrap_or(&path))
-            .map_err(|_| bad("the path leads out of the root, is too long or has a \\ or NUL"))?;
+        let clean = clean_path(path.strip_prefix('/').unwrap_or(&path)).map_err(|_| {
+            bad(&format!(
+                "the path leads out of the root, has a \\ or NUL, or more than {PATH_BYTES_MAX} bytes"
+            ))
+        })?;
         if clean.is_empty() {
             return Err(bad("this is the root itself, not a file"));
         }

@@ -9,6 +9,7 @@ mod durable;
 mod errors;
 mod events;
 mod jobs;
+mod limits;
 mod pool;
 mod socket;
 mod tokens;

@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use wasipool_shared::capacity::{Capacity, Features, ProviderKind};
+use wasipool_shared::limits::{NAME_BYTES_MAX, SLOTS_MAX};
 use wasipool_shared::wire::frame::{FrameReader, FrameWriter, decode_one};
 use wasipool_shared::wire::message::{Hello, HelloReply, RefuseCode, ToBroker};
 use wasipool_shared::wire::piece::Piece;
@@ -154,6 +155,42 @@ async fn a_refusal_says_why() {
     };
     assert_eq!(refuse.code, RefuseCode::Ticket);
     assert_eq!(closed(&mut socket).await, (1_000, "refused".into()));
+}
+
+/// What a provider says of itself has limits, which the refusal names.
+#[tokio::test]
+async fn a_hello_is_within_its_limits() {
+    let broker = Broker::start(&[]).await;
+    type Change = fn(&mut Hello, usize);
+    let cases: [(Change, usize); 3] = [
+        (
+            |hello, bytes| hello.name = "n".repeat(bytes),
+            NAME_BYTES_MAX,
+        ),
+        (
+            |hello, bytes| hello.agent = "a".repeat(bytes),
+            NAME_BYTES_MAX,
+        ),
+        (
+            |hello, slots| hello.capacity.slots = slots.try_into().unwrap(),
+            SLOTS_MAX.into(),
+        ),
+    ];
+    for (change, limit) in cases {
+        for size in [limit, limit + 1] {
+            let mut socket = socket(&broker).await;
+            let mut hello = hello(ticket(&broker).await);
+            change(&mut hello, size);
+            say(&mut socket, &hello).await;
+            match reply(&mut socket).await {
+                HelloReply::Welcome(_) => assert_eq!(size, limit),
+                HelloReply::Refuse(refuse) => {
+                    assert_eq!((size, refuse.code), (limit + 1, RefuseCode::Invalid));
+                    assert!(refuse.text.contains(&limit.to_string()), "{}", refuse.text);
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]
