@@ -2,11 +2,14 @@
 //!
 //! Each setting is a flag, a `WASIPOOL_…` variable and a key of the config file
 //! (TOML). A flag wins over the environment, which wins over the file.
+//!
+//! - `tasks`: what one task may bring.
+//! - `file`: the config file; `values`: how times and sizes are written.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -15,9 +18,13 @@ use wasipool_shared::limits;
 use crate::core::Trust;
 use crate::store::Keep;
 
+mod file;
 mod tasks;
+mod values;
 
 pub use tasks::TaskSettings;
+
+use values::{duration, size};
 
 /// One broker for a pool of providers that run WebAssembly: native daemons and
 /// browser tabs.
@@ -316,7 +323,7 @@ impl Config {
                     args.remove(0)
                 };
                 let mut all = vec![program];
-                all.extend(file_args(path, &args)?.into_iter().map(OsString::from));
+                all.extend(file::args(path, &args)?.into_iter().map(OsString::from));
                 all.extend(args);
                 Self::try_parse_from(all)?
             }
@@ -372,133 +379,5 @@ impl Config {
     }
 }
 
-/// The file's keys as flags, but for those that the command line or the
-/// environment gives: they win.
-fn file_args(path: &Path, args: &[OsString]) -> Result<Vec<String>, ConfigError> {
-    let fail = |reason: String| ConfigError::File {
-        path: path.display().to_string(),
-        reason,
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    let table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| fail(error.to_string()))?;
-    let mut flags = Vec::new();
-    for (key, value) in table {
-        let flag = format!("--{}", key.replace('_', "-"));
-        let given = args.iter().any(|arg| {
-            let arg = arg.to_string_lossy();
-            arg == flag.as_str() || arg.starts_with(&format!("{flag}="))
-        });
-        let variable = format!("WASIPOOL_{}", key.replace('-', "_").to_uppercase());
-        if given || std::env::var_os(variable).is_some() {
-            continue;
-        }
-        let texts = match value {
-            toml::Value::Boolean(true) => {
-                flags.push(flag);
-                continue;
-            }
-            toml::Value::Boolean(false) => continue,
-            toml::Value::Array(values) => values.iter().map(plain).collect(),
-            value => vec![plain(&value)],
-        };
-        flags.extend(texts.into_iter().map(|text| format!("{flag}={text}")));
-    }
-    Ok(flags)
-}
-
-fn plain(value: &toml::Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("{error}; write e.g. 500ms, 15s or 2m"))?;
-    if duration < Duration::from_millis(100) {
-        return Err("it must be at least 100ms".into());
-    }
-    Ok(duration)
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    wasipool_shared::api::parse_size(text).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(args: &[&str]) -> Result<Config, ConfigError> {
-        let args = std::iter::once("wasipool-broker").chain(args.iter().copied());
-        Config::load(args.map(OsString::from))
-    }
-
-    #[test]
-    fn the_defaults_are_those_of_the_documentation() {
-        let config = load(&[]).unwrap();
-        assert_eq!(config.http.to_string(), "127.0.0.1:4080");
-        assert_eq!(config.transport.to_string(), "127.0.0.1:4443");
-        assert_eq!(
-            config.session_idle,
-            Duration::from_millis(limits::SESSION_IDLE_MS)
-        );
-        assert_eq!(config.blob_max, limits::BLOB_BYTES_MAX);
-        assert_eq!(config.stored_max, limits::STORED_BYTES_MAX);
-        assert_eq!(config.token_stored_max, limits::OWNER_STORED_BYTES_MAX);
-        assert_eq!(config.request_max, limits::REQUEST_JSON_BYTES_MAX as u64);
-        let keep = |args: &[&str]| {
-            let keep = load(args).unwrap().keep();
-            (keep.time.map(|time| time.as_secs()), keep.bytes)
-        };
-        let week = Some(7 * 24 * 3_600);
-        assert_eq!(keep(&["--ephemeral"]), (week, 2 * limits::GIB));
-        assert_eq!(keep(&["--data=x"]), (week, 16 * limits::GIB));
-        let args = ["--data=x", "--keep-jobs=90m", "--keep-bytes=5MiB"];
-        assert_eq!(keep(&args), (Some(5_400), 5 * limits::MIB));
-    }
-
-    #[test]
-    fn an_open_broker_stays_on_loopback() {
-        let error = load(&["--http", "0.0.0.0:4080"]).unwrap_err();
-        assert!(error.to_string().contains("--insecure-open"), "{error}");
-        assert!(load(&["--transport", "0.0.0.0:4443"]).is_err());
-        assert!(load(&["--http", "0.0.0.0:4080", "--insecure-open"]).is_ok());
-        let tokens = ["--submit-tokens", "a", "--provide-tokens", "b"];
-        assert!(load(&[&["--http", "0.0.0.0:4080"], tokens.as_slice()].concat()).is_ok());
-        assert!(load(&["--http", "[::1]:0"]).is_ok());
-    }
-
-    #[test]
-    fn the_file_fills_what_flags_leave_open() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("broker.toml");
-        let text =
-            "http = \"127.0.0.1:1\"\nproviders-max = 7\norigin = [\"https://a\", \"https://b\"]\n";
-        std::fs::write(&file, text).unwrap();
-        let path = file.to_str().unwrap();
-        let config = load(&["--config", path, "--http=127.0.0.1:2"]).unwrap();
-        assert_eq!(config.http.port(), 2, "a flag wins");
-        assert_eq!(config.providers_max, 7);
-        assert_eq!(config.origins, ["https://a", "https://b"]);
-        std::fs::write(&file, "colour = 1").unwrap();
-        let error = load(&["--config", path]).unwrap_err();
-        assert!(error.to_string().contains("--colour"), "{error}");
-    }
-
-    #[test]
-    fn data_and_ephemeral_exclude_each_other() {
-        assert!(load(&["--data", "x", "--ephemeral"]).is_err());
-    }
-
-    #[test]
-    fn own_origins_are_allowed_by_each_of_their_names() {
-        let origins = load(&[])
-            .unwrap()
-            .allowed_origins(([127, 0, 0, 1], 80).into());
-        assert!(origins.contains("http://localhost:80"), "{origins:?}");
-        assert!(!origins.contains("http://evil.example"));
-    }
-}
+mod tests;

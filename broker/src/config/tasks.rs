@@ -4,7 +4,7 @@
 use clap::Args;
 use wasipool_shared::limits;
 
-use super::size;
+use super::values::size;
 
 /// See the module.
 #[derive(Debug, Clone, Args)]

@@ -72,7 +72,7 @@ fn check_all(first: u64, go_on: impl Fn(u64, u64) -> bool + Sync) -> (u64, u64) 
 fn told(seed: u64, broken: &Broken) -> String {
     format!(
         "the simulation broke a rule with seed {seed}; to see it again:\n  \
-         WASIPOOL_SIMULATION_SEED={seed} cargo test -p wasipool-broker --lib \
+         WASIPOOL_SIMULATION_SEED={seed} cargo test --workspace --lib \
          core::tests::simulation::replay -- --ignored\n{broken}"
     )
 }
