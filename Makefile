@@ -3,7 +3,7 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help build web guests demo run test bench bench-quick fuzz docs dist clean
+.PHONY: help build web guests web-demo demo run test bench bench-quick fuzz docs dist clean
 
 # Where rustup puts cargo, if a shell hasn't been told yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -25,6 +25,12 @@ web: ## the page and its wasm in target/web (part of build)
 guests: ## the wasm programs of wasi-apps in target/guests
 	@scripts/ensure-tools build wasm guests go
 	scripts/build-guests
+
+web-demo: ## target/web-demo: a page that runs modules without a broker
+	@scripts/ensure-tools build wasm guests
+	scripts/build-web
+	scripts/build-guests
+	wasi-apps/web-demo/assemble target/web-demo
 
 demo: ## from nothing to a job over a native and a browser provider, then stop
 	@scripts/ensure-tools build wasm browser guests

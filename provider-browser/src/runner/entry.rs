@@ -75,7 +75,11 @@ fn compile(bytes: &Uint8Array, limit: u64) {
     }
 }
 
-fn limited(bytes: &Uint8Array, limit: u64) -> Result<Option<WebAssembly::Module>, String> {
+/// A compiled module with its memory limited; nothing if it wants more.
+pub(super) fn limited(
+    bytes: &Uint8Array,
+    limit: u64,
+) -> Result<Option<WebAssembly::Module>, String> {
     let limited = limit_memory(&bytes.to_vec(), limit).map_err(|error| error.to_string())?;
     let Limited::Module(wasm) = limited else {
         return Ok(None);

@@ -7,10 +7,13 @@
 //! - `calls`: the guest's imports, and the host that answers them.
 //! - `world`: clocks, randomness and sleep of a tab.
 //! - `run`: one guest from its instance to its outcome.
+//! - `alone`: one guest for a page without a session.
 //! - `benchmark`: how fast this worker is.
 
 pub mod outcome;
 
+#[cfg(target_arch = "wasm32")]
+mod alone;
 #[cfg(target_arch = "wasm32")]
 mod benchmark;
 #[cfg(target_arch = "wasm32")]
