@@ -3,14 +3,14 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help build web guests web-demo demo run test bench bench-quick fuzz docs dist clean
+.PHONY: help build web guests guests-large web-demo demo run test test-large bench bench-quick fuzz docs dist clean
 
 # Where rustup puts cargo, if a shell hasn't been told yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 # Of the helper programs (xtask): the same as what is built beside them, so
 # that their common dependencies are compiled once.
 export PROFILE := release
-test: export PROFILE := dev
+test test-large: export PROFILE := dev
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,10 @@ web: ## the page and its wasm in target/web (part of build)
 guests: ## the wasm programs of wasi-apps in target/guests
 	@scripts/ensure-tools build wasm guests go
 	scripts/build-guests
+
+guests-large: ## also Python and Ruby, fetched once
+	@scripts/ensure-tools build wasm guests go large
+	nice scripts/build-guests large
 
 web-demo: ## target/web-demo: a page that runs modules without a broker
 	@scripts/ensure-tools build wasm guests
@@ -45,6 +49,13 @@ run: ## a broker and a native provider that stay up
 test: ## everything that must pass; ends with "N passed, N failed"
 	@scripts/ensure-tools build wasm browser firefox node guests go test
 	@scripts/test
+
+test-large: ## Python and Ruby on a daemon and in a tab; not part of test
+	@scripts/ensure-tools build wasm browser guests go large
+	nice scripts/build-guests large
+	scripts/build-web
+	cargo build --workspace --bins
+	cargo test --workspace --test large_guests -- --ignored
 
 bench: ## the benchmarks, with tables of ratios; takes a while
 	@scripts/ensure-tools build wasm browser guests
