@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { before, test } from 'node:test';
 
 import { Pool } from './lib/pool.mjs';
 import { ROOT } from './lib/programs.mjs';
@@ -11,7 +11,7 @@ import { until } from './lib/wait.mjs';
 
 /** Labels that Prometheus adds to whatever it asks. */
 const ADDED = ['instance', 'job'];
-/** Labels that these files ask for beside it, with all values that there are. */
+/** All values of the label `state`. */
 const STATES = [
   'succeeded', 'failed', 'trapped', 'timed_out', 'out_of_memory', 'output_exceeded', 'rejected', 'disputed', 'lost', 'cancelled',
 ];
@@ -62,12 +62,27 @@ async function metrics() {
   }
 }
 
-test('dashboard and alerts ask for metrics and labels that a broker gives', { timeout: 240_000 }, async () => {
-  const given = await metrics();
+/** @type {Promise<Map<string, Set<string>>>} */
+let given;
+before(() => {
+  given = metrics();
+  return given;
+});
+
+test('docs/OPERATIONS.md lists the metrics that a broker gives', async () => {
+  const rows = (await readFile(join(ROOT, 'docs/OPERATIONS.md'), 'utf8')).matchAll(/^\| (`wasipool_[^|]*)\|([^|]*)\|/gm);
+  const code = (text) => [...text.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  const listed = [...rows].flatMap(([, names, labels]) => code(names).map((name) => `${name} ${code(labels).sort()}`));
+  const there = [...await given].map(([name, labels]) => `${name} ${[...labels].filter((label) => !ADDED.includes(label)).sort()}`);
+  assert.deepEqual(listed.sort(), there.sort());
+});
+
+test('dashboard and alerts ask for metrics and labels that a broker gives', async () => {
+  const there = await given;
   for (const query of await queries()) {
     for (const [, name, selector = ''] of query.matchAll(/\b(wasipool_[a-z_]+)(?:\{([^}]*)\})?/g)) {
-      const labels = given.get(name);
-      assert.ok(labels, `${name} isn't among ${[...given.keys()].join(', ')}; asked for in\n${query}`);
+      const labels = there.get(name);
+      assert.ok(labels, `${name} isn't among ${[...there.keys()].join(', ')}; asked for in\n${query}`);
       const asked = [...selector.matchAll(/(\w+) *=~? *"([^"]*)"/g)];
       for (const [, label] of asked) assert.ok(labels.has(label), `${name} has no label ${label}; asked for in\n${query}`);
       const states = asked.filter(([, label]) => label === 'state').flatMap(([, , values]) => values.split('|'));
@@ -75,7 +90,7 @@ test('dashboard and alerts ask for metrics and labels that a broker gives', { ti
     }
     for (const [, list] of query.matchAll(/\bby \(([^)]*)\)/g)) {
       const names = [...query.matchAll(/\b(wasipool_[a-z_]+)/g)].map(([, name]) => name);
-      const known = new Set(names.flatMap((name) => [...(given.get(name) ?? [])]).concat(ADDED));
+      const known = new Set(names.flatMap((name) => [...(there.get(name) ?? [])]).concat(ADDED));
       for (const label of list.split(/, */)) assert.ok(known.has(label), `by ${label}, which nothing has, in\n${query}`);
     }
   }

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -88,6 +88,38 @@ for (const document of ['docs/TUTORIAL.md', 'docs/COOKBOOK.md']) {
     }
   });
 }
+
+/** In the tables of errors, what isn't printed by these programs themselves. */
+const FOREIGN = [/^unexpected argument /, /^invalid URL, /, /^ss -/, /^GET /];
+
+/** The text of all sources below folders, as they print it: one line, escapes undone. */
+async function sources(folders) {
+  const texts = [];
+  for (const folder of folders) {
+    const entries = await readdir(join(ROOT, folder), { recursive: true });
+    for (const entry of entries.filter((name) => /\.(rs|js)$/.test(name))) texts.push(await readFile(join(ROOT, folder, entry), 'utf8'));
+  }
+  return texts.join('\n').replaceAll(/\\\n\s*/g, '').replaceAll(/\s+/g, ' ').replaceAll('\\"', '"');
+}
+
+test('what docs/OPERATIONS.md says that programs print is what they print', async () => {
+  const known = await sources(['broker/src', 'provider-native/src', 'provider-browser/src', 'provider-browser/web', 'shared/src']);
+  const operations = await readFile(join(ROOT, 'docs/OPERATIONS.md'), 'utf8');
+  const rows = operations.slice(operations.indexOf('## Troubleshooting')).split('\n').filter((line) => /^\| .*`/.test(line));
+  let checked = 0;
+  for (const row of rows) {
+    for (const [, text] of row.matchAll(/`([^`]+)`/g)) {
+      // Single words are settings and states; the rest are commands and what libraries print.
+      if (FOREIGN.some((pattern) => pattern.test(text))) continue;
+      const pieces = text.split(/…|: (?=\w)/).map((piece) => piece.replaceAll(/^[\s:;,.]+|[\s:;,.]+$/g, ''));
+      for (const piece of pieces.filter((part) => /\w \w/.test(part))) {
+        assert.ok(known.includes(piece), `nothing prints "${piece}", which stands in\n${row}`);
+        checked += 1;
+      }
+    }
+  }
+  assert.ok(checked > 40, `the tables are read: ${checked}`);
+});
 
 test('dots stand for anything, and nothing else does', () => {
   assert.ok(matches('a …b… c', 'a xxb y c\n'));
