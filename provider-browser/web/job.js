@@ -91,6 +91,8 @@ const live = new Live(`/v1/jobs/${id}/events`, {
   end(job) {
     showJob(job);
     live.close();
+    // What was read of the task before may be older than this.
+    if (panel.index >= 0) panel.show(panel.index);
   },
 }, showStanding(() => live.retry()));
 

@@ -15,6 +15,8 @@ const LOOKS = /** @type {Record<string, string>} */ ({ queued: '', running: 'bus
 export class TaskPanel {
   #job;
   #index = -1;
+  /** Counts what was asked for: answers may overtake each other. */
+  #asked = 0;
 
   /** @param {string} job its id */
   constructor(job) {
@@ -29,6 +31,8 @@ export class TaskPanel {
   /** @param {number} index */
   async show(index) {
     this.#index = index;
+    this.#asked += 1;
+    const asked = this.#asked;
     const path = `/v1/jobs/${this.#job}/tasks/${index}`;
     setText(byId('task-title'), `Task ${number(index)}`);
     try {
@@ -36,10 +40,10 @@ export class TaskPanel {
         /** @type {Promise<Task>} */ (ask(path)), /** @type {Promise<Trace>} */ (ask(`${path}/trace`)),
       ]);
       const outputs = await this.#outputs(task, path);
-      // Another one may have been chosen meanwhile.
-      if (this.#index === index) this.#fill(task, trace, outputs, path);
+      // Another one may have been chosen meanwhile, or more be known of this one.
+      if (this.#asked === asked) this.#fill(task, trace, outputs, path);
     } catch (error) {
-      if (this.#index !== index) return;
+      if (this.#asked !== asked) return;
       byId('task-shown').hidden = true;
       byId('task-none').hidden = false;
       setText(byId('task-none'), `It can’t be shown: ${error instanceof Error ? error.message : error}`);
