@@ -1,14 +1,15 @@
-//! WebTransport alone: bytes go to another process and come back.
+//! WebTransport alone: bytes go to another process and come back. There and back
+//! is the same over QUIC alone.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use wtransport::tls::{Sha256Digest, Sha256DigestFmt};
 use wtransport::{ClientConfig, Connection, Endpoint, Identity, ServerConfig};
 
 /// Bytes that are handed on at a time.
-const PIECE_BYTES: usize = 64 * 1024;
+pub(super) const PIECE_BYTES: usize = 64 * 1024;
 /// Socket buffers, as the pool has them.
 const SOCKET_BYTES: usize = 4 * 1024 * 1024;
 
@@ -71,16 +72,41 @@ pub(crate) async fn connect(address: &str) -> anyhow::Result<Connection> {
     Ok(Endpoint::client(config)?.connect(url).await?)
 }
 
-/// How long so many bytes take there and back, one stream for them.
-///
-/// # Errors
-/// If the connection breaks or other bytes come back.
-pub(crate) async fn there_and_back(
-    connection: &Connection,
+/// A connection to an echo.
+#[derive(Debug)]
+pub(crate) enum Echo {
+    /// As the pool has it.
+    WebTransport(Connection),
+    /// What is below that.
+    Quic(wtransport::quinn::Connection),
+}
+
+impl Echo {
+    /// How long so many bytes take there and back, one stream for them.
+    ///
+    /// # Errors
+    /// If the connection breaks or other bytes come back.
+    pub(crate) async fn there_and_back(&self, bytes: &[u8]) -> anyhow::Result<Duration> {
+        let start = Instant::now();
+        match self {
+            Self::WebTransport(connection) => {
+                let (sender, receiver) = connection.open_bi().await?.await?;
+                through(sender, receiver, bytes).await?;
+            }
+            Self::Quic(connection) => {
+                let (sender, receiver) = connection.open_bi().await?;
+                through(sender, receiver, bytes).await?;
+            }
+        }
+        Ok(start.elapsed())
+    }
+}
+
+async fn through(
+    mut sender: impl AsyncWrite + Unpin,
+    mut receiver: impl AsyncRead + Unpin,
     bytes: &[u8],
-) -> anyhow::Result<Duration> {
-    let start = Instant::now();
-    let (mut sender, mut receiver) = connection.open_bi().await?.await?;
+) -> anyhow::Result<()> {
     let send = async {
         sender.write_all(bytes).await?;
         sender.shutdown().await?;
@@ -89,15 +115,16 @@ pub(crate) async fn there_and_back(
     let receive = async {
         let mut back = Vec::with_capacity(bytes.len());
         let mut piece = vec![0; PIECE_BYTES];
-        while let Some(count) = receiver.read(&mut piece).await? {
-            back.extend_from_slice(&piece[..count]);
+        loop {
+            match receiver.read(&mut piece).await? {
+                0 => return anyhow::Ok(back),
+                count => back.extend_from_slice(&piece[..count]),
+            }
         }
-        anyhow::Ok(back)
     };
     let ((), back) = tokio::try_join!(send, receive)?;
-    let took = start.elapsed();
     anyhow::ensure!(back == bytes, "other bytes came back");
-    Ok(took)
+    Ok(())
 }
 
 /// A UDP socket with buffers that hold a burst.

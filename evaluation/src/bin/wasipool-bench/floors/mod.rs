@@ -3,6 +3,7 @@
 
 pub(crate) mod echo;
 mod http;
+pub(crate) mod quic;
 mod wasm;
 
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub(crate) enum Floor {
     },
     /// A WebTransport endpoint that gives back what it gets.
     Echo,
+    /// A QUIC endpoint that gives back what it gets.
+    QuicEcho,
     /// Wasmtime alone: runs a module in a loop, and prints how often.
     Wasm {
         /// The module.
@@ -62,6 +65,7 @@ pub(crate) async fn run(floor: Floor) -> anyhow::Result<()> {
         Floor::Http => http::at_once(ready).await,
         Floor::HttpToWasm { module, threads } => http::to_wasm(module, threads, ready).await,
         Floor::Echo => echo::serve(ready).await,
+        Floor::QuicEcho => quic::serve(ready).await,
         Floor::Wasm {
             module,
             threads,

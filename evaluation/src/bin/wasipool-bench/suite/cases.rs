@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::Outcome;
+use super::floor::{Floor, Over};
 use super::pool::{ProviderKind, Setup};
-use super::reading::{Api, Floor, Load};
+use super::reading::{Api, Load};
 
 /// Cases that share a pool.
 #[derive(Debug, Clone)]
@@ -60,6 +61,8 @@ const SCALES: [(&str, usize); 5] = [
 const RATE: &str = "tasks/s";
 const SPEED: &str = "MB/s";
 const TIME: &str = "ms";
+/// About what a task and its outcome are on the wire.
+const SMALL: usize = 100;
 const MIB_16: usize = 16 * 1024 * 1024;
 /// A tour of ten cities, by brute force: some 50 ms of computing.
 const TSP: &[&str] = &["rand", "10", "--seed", "1"];
@@ -122,7 +125,10 @@ impl Floor {
             Self::Http { .. } | Self::HttpAtRate { .. } => "HTTP alone",
             Self::HttpToWasm { .. } => "HTTP to wasm in one process",
             Self::Wasm | Self::Computing { .. } => "wasmtime alone",
-            Self::Echo { .. } => "WebTransport echo",
+            Self::Echo { over, .. } | Self::EchoTime { over, .. } => match over {
+                Over::WebTransport => "WebTransport echo",
+                Over::Quic => "QUIC echo",
+            },
         }
     }
 }
@@ -163,6 +169,8 @@ fn run() -> Group {
     let computing = Load::Computing { arguments: TSP };
     let cases = vec![
         at(1, 4_000.0).quick(),
+        response_time(Over::WebTransport).goal(0.25),
+        response_time(Over::Quic).goal(0.25),
         at(8, 12_000.0),
         at(16, 22_000.0),
         at(64, 35_000.0).quick(),
@@ -176,14 +184,8 @@ fn run() -> Group {
             Floor::Computing { arguments: TSP },
         )
         .quick(),
-        Case::more(
-            "16 MiB in and out, each way",
-            SPEED,
-            Load::Bytes { bytes: MIB_16 },
-            Floor::Echo { bytes: MIB_16 },
-        )
-        .goal(150.0)
-        .quick(),
+        bulk(Over::WebTransport).goal(150.0).quick(),
+        bulk(Over::Quic),
     ];
     Group {
         name: "run",
@@ -191,6 +193,23 @@ fn run() -> Group {
         guests: &["noop", "cat", "tsp"],
         cases,
     }
+}
+
+/// 16 MiB through `cat` and back.
+fn bulk(over: Over) -> Case {
+    let floor = Floor::Echo {
+        bytes: MIB_16,
+        over,
+    };
+    let load = Load::Bytes { bytes: MIB_16 };
+    Case::more("16 MiB in and out, each way", SPEED, load, floor)
+}
+
+/// The median response time of single runs.
+fn response_time(over: Over) -> Case {
+    let floor = Floor::EchoTime { bytes: SMALL, over };
+    let load = Load::RunTime { connections: 1 };
+    Case::less("/v1/run no-op, 1 at a time: p50", load, floor)
 }
 
 fn jobs_of(tasks: u64, at_a_time: usize) -> Case {
@@ -245,6 +264,7 @@ fn tab() -> Group {
     let computing = Load::Computing { arguments: TSP };
     let cases = vec![
         run(1).goal(830.0),
+        response_time(Over::WebTransport).goal(1.2),
         run(64),
         jobs_of(10_000, 1).goal(5_000.0).quick(),
         Case::less(
@@ -252,13 +272,7 @@ fn tab() -> Group {
             computing,
             Floor::Computing { arguments: TSP },
         ),
-        Case::more(
-            "16 MiB in and out, each way",
-            SPEED,
-            Load::Bytes { bytes: MIB_16 },
-            Floor::Echo { bytes: MIB_16 },
-        )
-        .goal(45.0),
+        bulk(Over::WebTransport).goal(45.0),
     ];
     let setup = Setup {
         provider: ProviderKind::Tab,

@@ -6,6 +6,7 @@
 //! median of the rounds, with the lowest and the highest.
 
 mod cases;
+mod floor;
 mod pool;
 mod reading;
 

@@ -1,18 +1,12 @@
-//! Loads on a pool and on floors, and what one round of each gives.
+//! Loads on a pool, and what one round of each gives.
 
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::json;
-use wasipool_evaluation::process::Process;
-use wasipool_evaluation::programs;
 
 use super::pool::{Pool, Used};
-use crate::floors::echo;
-use crate::floors::{READY, WasmFloor};
 use crate::load::{self, Expect, Sample, Span, Target};
 
 /// What is done to a pool.
@@ -20,6 +14,8 @@ use crate::load::{self, Expect, Sample, Span, Target};
 pub(crate) enum Load {
     /// `/v1/run` of a no-op, so many at a time.
     Run { connections: usize },
+    /// The median response time of that.
+    RunTime { connections: usize },
     /// The same at a constant rate a second.
     RunAtRate { rate: f64 },
     /// Jobs of so many no-ops, so many jobs at a time.
@@ -68,23 +64,6 @@ impl Api {
     }
 }
 
-/// What is held against it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Floor {
-    /// An HTTP handler that answers at once.
-    Http { connections: usize },
-    /// The same at a constant rate.
-    HttpAtRate { rate: f64 },
-    /// HTTP to wasm in one process.
-    HttpToWasm { connections: usize },
-    /// Wasmtime alone, on as many threads as the pool has slots.
-    Wasm,
-    /// So many bytes to an echo over WebTransport and back.
-    Echo { bytes: usize },
-    /// The guest that computes, run by wasmtime alone on one thread.
-    Computing { arguments: &'static [&'static str] },
-}
-
 /// What one round gave.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Reading {
@@ -123,6 +102,14 @@ impl Load {
             measured: time,
         };
         match self {
+            Self::RunTime { connections } => {
+                let run = Self::Run {
+                    connections: *connections,
+                };
+                let mut reading = Box::pin(run.round(pool, time)).await?;
+                reading.value = reading.p50_ms;
+                Ok(reading)
+            }
             Self::Run { connections } => {
                 let target = Target::run(base, "noop.wasm", "", b"", b"");
                 load::closed(&target, *connections, warm).await?;
@@ -189,7 +176,7 @@ fn alone(value: f64) -> Reading {
 }
 
 /// Connections of a load at a constant rate: enough that none is waited for.
-const AT_RATE_CONNECTIONS: usize = 64;
+pub(super) const AT_RATE_CONNECTIONS: usize = 64;
 
 async fn counted(
     pool: &Pool,
@@ -279,7 +266,7 @@ async fn computing(pool: &Pool, arguments: &[&str], time: Duration) -> anyhow::R
 }
 
 /// Bytes that don't repeat, so that nothing on the way can make them fewer.
-fn payload(bytes: usize) -> Vec<u8> {
+pub(super) fn payload(bytes: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut payload = Vec::with_capacity(bytes + 8);
     while payload.len() < bytes {
@@ -290,90 +277,4 @@ fn payload(bytes: usize) -> Vec<u8> {
     }
     payload.truncate(bytes);
     payload
-}
-
-impl Floor {
-    /// One round of this floor, in a process of its own.
-    ///
-    /// # Errors
-    /// If it doesn't start, or answers wrongly.
-    pub(crate) async fn round(&self, slots: usize, time: Duration) -> anyhow::Result<f64> {
-        let span = Span {
-            warm_up: time / 4,
-            measured: time,
-        };
-        let guest = |name: &str| programs::repository().join(format!("target/guests/{name}.wasm"));
-        let folder = tempfile::tempdir().context("no folder for temporary files")?;
-        let start = async |words: &[String]| server(words, folder.path()).await;
-        let at_once =
-            |base: &str| Target::post(base, "/", "text/plain", b"", Expect::Body(Vec::new()));
-        match self {
-            Self::Http { connections } => {
-                let (_server, base) = start(&["http".to_owned()]).await?;
-                Ok(load::closed(&at_once(&base), *connections, span)
-                    .await?
-                    .rate())
-            }
-            Self::HttpAtRate { rate } => {
-                let (_server, base) = start(&["http".to_owned()]).await?;
-                let sample = load::open(&at_once(&base), AT_RATE_CONNECTIONS, *rate, span).await?;
-                Ok(sample.quantile_ms(0.99))
-            }
-            Self::HttpToWasm { connections } => {
-                let module = guest("noop").display().to_string();
-                let words = ["http-to-wasm".to_owned(), module, slots.to_string()];
-                let (_server, base) = start(&words).await?;
-                Ok(load::closed(&at_once(&base), *connections, span)
-                    .await?
-                    .rate())
-            }
-            Self::Echo { bytes } => {
-                let (_server, address) = start(&["echo".to_owned()]).await?;
-                let connection = echo::connect(&address).await?;
-                let payload = payload(*bytes);
-                echo::there_and_back(&connection, &payload).await?;
-                let (begin, mut took, mut count) = (Instant::now(), Duration::ZERO, 0_u32);
-                while begin.elapsed() < time {
-                    took += echo::there_and_back(&connection, &payload).await?;
-                    count += 1;
-                }
-                Ok(f64::from(count) * *bytes as f64 / 1e6 / took.as_secs_f64())
-            }
-            Self::Wasm => Ok(wasm(guest("noop"), slots, time, &[]).await?.runs_per_second),
-            Self::Computing { arguments } => {
-                Ok(wasm(guest("tsp"), 1, time, arguments).await?.median_us / 1e3)
-            }
-        }
-    }
-}
-
-/// Starts a floor that is a server; gives its address too.
-async fn server(words: &[String], folder: &std::path::Path) -> anyhow::Result<(Process, String)> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("floor").args(words);
-    let mut process = Process::start(&words[0], command, folder)?;
-    let line = process.line(READY, Duration::from_secs(30)).await?;
-    let address = line.trim_start_matches(READY).to_owned();
-    Ok((process, address))
-}
-
-async fn wasm(
-    module: PathBuf,
-    threads: usize,
-    time: Duration,
-    arguments: &[&str],
-) -> anyhow::Result<WasmFloor> {
-    let mut command = tokio::process::Command::new(std::env::current_exe()?);
-    command
-        .args(["floor", "wasm"])
-        .arg(module)
-        .arg(threads.to_string());
-    command
-        .arg(time.as_millis().to_string())
-        .arg("--")
-        .args(arguments);
-    let output = command.output().await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    anyhow::ensure!(output.status.success(), "wasmtime alone failed: {said}");
-    serde_json::from_slice(&output.stdout).context("wasmtime alone said nothing")
 }
