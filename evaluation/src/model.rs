@@ -167,6 +167,8 @@ pub struct Trace {
 /// A step of a task.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Step {
+    /// When, on the broker's clock (RFC 3339).
+    pub at: String,
     /// When, in milliseconds since the first step, the task's arrival. All
     /// tasks of a job arrive together, so these times can be compared.
     pub after_ms: f64,

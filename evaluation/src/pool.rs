@@ -204,6 +204,20 @@ impl Pool {
         &mut found.1
     }
 
+    /// The process of the provider of that name, `tab` included.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    #[must_use]
+    pub fn process(&self, name: &str) -> &Process {
+        if name == "tab" {
+            return self.tab.as_ref().expect("a tab");
+        }
+        let mut natives = self.natives.iter();
+        let found = natives.find(|(known, _)| known == name);
+        &found.expect("a native provider's name").1
+    }
+
     /// Kills the provider of that name, `tab` included, without a warning.
     ///
     /// # Errors

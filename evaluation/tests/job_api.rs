@@ -2,17 +2,20 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
+use anyhow::Context as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use wasipool_evaluation::client::Client;
-use wasipool_evaluation::model::Page;
-use wasipool_evaluation::pool::Setup;
+use wasipool_evaluation::model::{Page, Step};
+use wasipool_evaluation::pool::{Pool, Setup};
 use wasipool_evaluation::scenario::with_pool;
 use wasipool_evaluation::wait::until;
 
 const LIMIT: Duration = Duration::from_secs(60);
+/// Processor time after which a guest is known to run.
+const SPIN: Duration = Duration::from_millis(300);
 
 /// The indexes of a job's tasks in that state.
 async fn indexes(client: &Client, id: &str, state: &str) -> anyhow::Result<Vec<u32>> {
@@ -80,47 +83,66 @@ fn each_task_says_what_it_does() {
     });
 }
 
-/// A guest that never gives way is stopped on both kinds, and its slot is free.
+/// How long a cancelled guest may still be there.
+const STOP_MAX: Duration = Duration::from_secs(1);
+/// Cancels of which one has to be that quick: others may be held up by whatever else
+/// the machine does.
+const CANCELS: usize = 5;
+
+/// When the first step of that name happened, on the broker's clock.
+fn at(steps: &[Step], name: &str) -> anyhow::Result<SystemTime> {
+    let step = steps.iter().find(|step| step.step == name);
+    let step = step.with_context(|| format!("no step {name:?} in {steps:?}"))?;
+    Ok(humantime::parse_rfc3339(&step.at)?)
+}
+
+/// Cancels a guest that never gives way; how long after that, by the broker's record, the
+/// provider's only slot had ended the task that waited for it.
+async fn stop_one(pool: &Pool, name: &str, kind: &str) -> anyhow::Result<Duration> {
+    let client = &pool.client;
+    let requires = json!({ "kind": kind });
+    let job = |module: &str| json!({ "module": module, "count": 1, "requires": requires, "defaults": { "timeout": "10m" } });
+    let spinning = client.submit(&job("spin.wasm")).await?.id;
+    client
+        .providers_until("the slot is taken", LIMIT, |all| {
+            let mut all = all.iter();
+            all.find(|it| it.kind == kind && it.busy == 1).map(drop)
+        })
+        .await?;
+    let waiting = client.submit(&job("noop.wasm")).await?.id;
+    // What computes there is the guest: nothing else has anything to do.
+    pool.process(name).computed(SPIN, LIMIT).await?;
+    assert_eq!(client.job(&waiting).await?.count("succeeded"), 0, "{kind}");
+
+    let cancelled: Value = client.cancel(&spinning).await?.json()?;
+    assert_eq!(cancelled["state"], "cancelled", "{kind}");
+    let next = client.ended(&waiting, LIMIT).await?;
+    assert_eq!(next.state, "succeeded", "{kind}");
+    let cancelled = at(&client.trace(&spinning, 0).await?, "revoked")?;
+    let free = at(&client.trace(&waiting, 0).await?, "ended")?;
+    Ok(free.duration_since(cancelled)?)
+}
+
+/// A guest that never gives way is stopped on both kinds, and its slot is free, within a
+/// second.
 #[test]
 fn cancelled_guests_stop() {
     with_pool(&Setup::broker().native("native", 1).tab(1), async |pool| {
         let client = &pool.client;
         client.put_guests(&["spin", "noop"]).await?;
-        for kind in ["native", "browser"] {
-            let requires = json!({ "kind": kind });
-            let job = json!({
-                "module": "spin.wasm",
-                "count": 2,
-                "requires": requires,
-                "defaults": { "timeout": "10m" },
-            });
-            let id = client.submit(&job).await?.id;
-            client
-                .job_until(&id, LIMIT, |job| job.count("running") > 0)
-                .await?;
-            // The guest is under way there once the provider's slot is in use.
-            client
-                .providers_until("the guest runs", LIMIT, |all| {
-                    all.iter()
-                        .find(|it| it.kind == kind && it.busy == 1)
-                        .map(drop)
-                })
-                .await?;
-            let job: Value = client.cancel(&id).await?.json()?;
-            assert_eq!(job["state"], "cancelled", "{kind}");
-            let asked = Instant::now();
-            // Only a slot that the spinning guest has left runs the next one, which the
-            // guest would else keep for ten minutes.
-            let next = json!({ "module": "noop.wasm", "count": 1, "requires": requires });
-            let next = client.submit_and_wait(&next, "60s").await?;
-            assert_eq!(next.state, "succeeded", "{kind}");
+        for (name, kind) in [("native", "native"), ("tab", "browser")] {
+            // Modules are sent and compiled once.
+            let warm = json!({ "module": "noop.wasm", "count": 1, "requires": { "kind": kind } });
+            client.submit_and_wait(&warm, "60s").await?;
+            let mut took = Vec::new();
+            while took.len() < CANCELS && took.iter().all(|took| *took >= STOP_MAX) {
+                took.push(stop_one(pool, name, kind).await?);
+            }
             #[expect(clippy::print_stderr, reason = "shown with --no-capture")]
             {
-                eprintln!(
-                    "{kind}: the slot ran another task {:?} after",
-                    asked.elapsed()
-                );
+                eprintln!("{kind}: the slot had run another task {took:?} after the cancel");
             }
+            assert!(took.iter().any(|took| *took < STOP_MAX), "{kind}: {took:?}");
         }
         Ok(())
     });
