@@ -23,12 +23,22 @@ pub fn repository() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// The program of this workspace with that name: it lies in the folder of the
-/// running executable or, for tests, in the one above.
+/// The program of this workspace with that name: it lies in the folder that
+/// `WASIPOOL_PROGRAMS` names, else in that of the running executable or, for tests, in the
+/// one above.
 ///
 /// # Errors
 /// If it isn't there.
 pub fn program(name: &str) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("WASIPOOL_PROGRAMS") {
+        let path = repository().join(folder).join(name);
+        anyhow::ensure!(
+            path.is_file(),
+            "there is no {}: build the programs there, or unset WASIPOOL_PROGRAMS",
+            path.display()
+        );
+        return Ok(path);
+    }
     let own = std::env::current_exe().context("the running executable has no path")?;
     let mut folders = own.ancestors().skip(1).take(2);
     folders

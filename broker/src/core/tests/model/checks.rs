@@ -62,6 +62,8 @@ impl Model {
     pub(super) fn assign_check(&mut self, provider: ProviderId, attempt: AttemptId, task: TaskId) {
         assert!(self.last_attempt < Some(attempt), "fencing numbers grow");
         self.last_attempt = Some(attempt);
+        let view = self.core.provider(provider).expect("it is connected");
+        assert_eq!(view.cooled_down_until_ms, None);
         assert!(self.known.contains_key(&task), "{task} is not known");
         let record = &self.providers[&provider];
         assert!(!record.draining && record.suits(&self.jobs[&task.job].spec));
