@@ -26,7 +26,7 @@ guests: ## the wasm programs of wasi-apps in target/guests
 	@scripts/ensure-tools build wasm guests go
 	scripts/build-guests
 
-guests-large: ## also Python and Ruby, fetched once
+guests-large: ## also Python, Ruby and FFmpeg, fetched and built once (ten minutes)
 	@scripts/ensure-tools build wasm guests go large
 	nice scripts/build-guests large
 
@@ -50,7 +50,7 @@ test: ## everything that must pass; ends with "N passed, N failed"
 	@scripts/ensure-tools build wasm browser firefox node guests go test
 	@scripts/test
 
-test-large: ## Python and Ruby on a daemon and in a tab; not part of test
+test-large: ## Python, Ruby and FFmpeg on a daemon and in a tab; not part of test
 	@scripts/ensure-tools build wasm browser guests go large
 	nice scripts/build-guests large
 	scripts/build-web
