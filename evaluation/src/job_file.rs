@@ -21,13 +21,30 @@ pub async fn run(
     kind: &str,
     limit: Duration,
 ) -> anyhow::Result<Vec<TaskResult>> {
+    let results = end(client, path, kind, limit).await?;
+    let good = results.iter().all(|result| result.state == "succeeded");
+    ensure!(good, "{path} ({kind}): {results:?}");
+    Ok(results)
+}
+
+/// The same, however the tasks end.
+///
+/// # Errors
+/// If the job can't be submitted, or doesn't end within `limit`.
+pub async fn end(
+    client: &Client,
+    path: &str,
+    kind: &str,
+    limit: Duration,
+) -> anyhow::Result<Vec<TaskResult>> {
     let file = programs::repository().join("wasi-apps").join(path);
     let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     let mut job: Value = serde_json::from_str(&text).with_context(|| path.to_owned())?;
     job["requires"] = json!({ "kind": kind });
     let id = client.submit(&job).await?.id;
-    let ended = client.ended(&id, limit).await?;
-    let results = client.results(&id).await?;
-    ensure!(ended.state == "succeeded", "{ended:?}\n{results:?}");
-    Ok(results)
+    client
+        .ended(&id, limit)
+        .await
+        .with_context(|| path.to_owned())?;
+    client.results(&id).await
 }

@@ -10,12 +10,16 @@ use wasipool_evaluation::pool::Setup;
 use wasipool_evaluation::programs;
 use wasipool_evaluation::scenario::with_pool;
 
+/// How long a job may take.
+const LIMIT: Duration = Duration::from_secs(90);
+
 /// What all tasks' stdout must be, in order.
 type Check = fn(&[String]) -> bool;
 
 /// A job file and what is right.
-const FILES: [(&str, Check); 13] = [
+const FILES: [(&str, Check); 14] = [
     ("argon2/jobs/passwords.json", passwords),
+    ("conformance/jobs/all.json", conforming),
     ("fibonacci/jobs/first-thirty.json", first_thirty),
     ("grep/jobs/lines.json", matching_lines),
     ("hello/jobs/world.json", hello_from_rust),
@@ -29,6 +33,72 @@ const FILES: [(&str, Check); 13] = [
     ("wc/jobs/texts.json", counted_texts),
     ("wordcount/jobs/lines.json", counted_words),
 ];
+
+/// A job file and what its tasks must print, worked out apart from the guests.
+const EXACT: [(&str, &[&str]); 7] = [
+    (
+        "cat/jobs/bytes.json",
+        &["", "a line\n", "Gr\u{fc}\u{df}e, \u{4e16}\u{754c}"],
+    ),
+    ("files/jobs/root.json", &[FILES_AT_WORK; 3]),
+    (
+        "hash/jobs/zeros.json",
+        &[
+            "pool57 005c560fb18fc67643d10304b3e2936c29cfa17842c207fd263ee8c3bd1e3b0f\n",
+            "pool3877 0005c648a5ba20c2fac468a2b79fc4b5e989541986d6b473db8368ec626e20f7\n",
+            "pool67883 000036838a4e234b276934335b379131d6741b054c0c869430308191d1471478\n",
+            "pool67883 000036838a4e234b276934335b379131d6741b054c0c869430308191d1471478\n",
+        ],
+    ),
+    (
+        "json/jobs/orders.json",
+        &[
+            "nobody 0.00 2\n",
+            "customer 65 347.50 2264\n",
+            "customer 157 12053.00 1376772\n",
+        ],
+    ),
+    (
+        "matrix/jobs/products.json",
+        &[
+            "0 0\n",
+            "389.76171875 7.89453125\n",
+            "6248.98046875 31.265625\n",
+        ],
+    ),
+    ("noop/jobs/hundred.json", &[""; 100]),
+    (
+        "work/jobs/lengths.json",
+        &[
+            "9e3779b97f4a7c15\n",
+            "011f0ac196cd8b13\n",
+            "4f2763281a8a0221\n",
+            "96099bf089d09792\n",
+        ],
+    ),
+];
+
+const FILES_AT_WORK: &str = "/tmp: deep three.txt\n/tmp: first.txt three.txt\n\
+                             a.txt begins with Some(\"line A\")\nb.bin has 100000 bytes\n\
+                             /out: a.txt b.bin\n";
+
+/// A job file of a guest that ends badly, and the ends of its tasks.
+const ENDS: [(&str, &[&str]); 5] = [
+    (
+        "exit/jobs/codes.json",
+        &["succeeded", "failed", "failed", "failed"],
+    ),
+    ("flood/jobs/output.json", &["succeeded", "output_exceeded"]),
+    ("hog/jobs/memory.json", &["succeeded", "out_of_memory"]),
+    ("spin/jobs/time.json", &["timed_out", "timed_out"]),
+    ("trap/jobs/trap.json", &["trapped", "trapped"]),
+];
+
+/// For its number of checks: each that doesn't pass is a line on stderr and an
+/// exit code.
+fn conforming(outputs: &[String]) -> bool {
+    outputs.len() == 1 && outputs[0].ends_with(" checks passed\n")
+}
 
 /// As the native build of the same program prints them.
 fn passwords(hashes: &[String]) -> bool {
@@ -165,9 +235,45 @@ fn job_files_give_the_known_answers_on_both_kinds() {
     });
 }
 
+#[test]
+fn job_files_print_what_was_worked_out_on_both_kinds() {
+    with_pool(&Setup::broker().native("native", 2).tab(2), async |pool| {
+        let client = &pool.client;
+        for (path, expected) in EXACT {
+            put_guest_of(client, path).await?;
+            for kind in ["native", "browser"] {
+                let outputs = run(client, path, kind).await?;
+                ensure!(outputs == expected, "{path} ({kind}): {outputs:?}");
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn job_files_end_badly_where_they_should_on_both_kinds() {
+    with_pool(&Setup::broker().native("native", 2).tab(2), async |pool| {
+        let client = &pool.client;
+        for (path, expected) in ENDS {
+            put_guest_of(client, path).await?;
+            for kind in ["native", "browser"] {
+                let results = job_file::end(client, path, kind, LIMIT).await?;
+                let states: Vec<&str> = results.iter().map(|result| &*result.state).collect();
+                ensure!(states == expected, "{path} ({kind}): {results:?}");
+            }
+        }
+        Ok(())
+    });
+}
+
+async fn put_guest_of(client: &Client, path: &str) -> anyhow::Result<()> {
+    let guest = path.split('/').next().unwrap_or_default();
+    client.put_guests(&[guest]).await
+}
+
 /// Runs a job file on one kind of provider; each task's stdout.
 async fn run(client: &Client, path: &str, kind: &str) -> anyhow::Result<Vec<String>> {
-    let results = job_file::run(client, path, kind, Duration::from_secs(90)).await?;
+    let results = job_file::run(client, path, kind, LIMIT).await?;
     let mut outputs = Vec::new();
     for result in &results {
         outputs.push(String::from_utf8(client.stdout(result).await?)?);
