@@ -207,6 +207,51 @@ async fn archives_have_limits() {
 }
 
 #[tokio::test]
+async fn no_more_is_stored_than_may_be() {
+    let broker = with_module(&["--stored-max=10000"]).await;
+    // What has a name stays; the module is as large as `MODULE` is as binary.
+    let module = broker::body(broker.get("/v1/blobs").await, 200).await;
+    let left = 10_000 - usize::try_from(module["items"][0]["size"].as_u64().unwrap()).unwrap();
+    let put = |name: &str, bytes| {
+        let path = format!("/v1/blobs/{name}");
+        Sent::new(Method::PUT, path, vec![b'x'; bytes])
+    };
+    let limits = vec![limit(
+        "stored bytes",
+        (put("all", left), 201),
+        (put("more", 1), "too-large"),
+        10_000,
+    )];
+    check(&broker, limits).await;
+}
+
+#[tokio::test]
+async fn what_an_operator_says_has_limits() {
+    let broker = with_module(&[]).await;
+    let unknown = "/v1/providers/00000000000000000000000001/ban";
+    let ban = |bytes: usize| Sent::new(Method::POST, unknown, format!("{:<bytes$}", "{}"));
+    let reason = |bytes: usize| {
+        let body = json!({"reason": "x".repeat(bytes)});
+        Sent::new(Method::POST, unknown, body.to_string())
+    };
+    let limits = vec![
+        limit(
+            "bytes of a ban",
+            (ban(16 * 1024), 404),
+            (ban(16 * 1024 + 1), "too-large"),
+            16 * 1024,
+        ),
+        limit(
+            "bytes of its reason",
+            (reason(1_024), 404),
+            (reason(1_025), "invalid-request"),
+            1_024,
+        ),
+    ];
+    check(&broker, limits).await;
+}
+
+#[tokio::test]
 async fn as_many_tasks_wait_as_may() {
     let broker = with_module(&["--queued-tasks-max=10"]).await;
     let limits = vec![limit(
