@@ -163,5 +163,9 @@ pub async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
 )]
 pub async fn metrics(State(app): State<App>) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    // While the broker stops they stay what they were.
+    if let Some(stats) = app.driver.stats().await {
+        app.metrics.set_pool(&stats);
+    }
     ([(header::CONTENT_TYPE, kind)], app.metrics.render()).into_response()
 }

@@ -42,4 +42,13 @@ async fn pool_and_health_answer() {
             .unwrap()
             .starts_with("text/plain")
     );
+    let text = metrics.text().await.unwrap();
+    for line in [
+        "# HELP wasipool_tasks_queued Tasks that wait for a slot.",
+        "# TYPE wasipool_tasks_queued gauge",
+        "wasipool_tasks_queued 0",
+        "wasipool_slots 0",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line}: {text}");
+    }
 }
