@@ -109,9 +109,9 @@ async fn stop_one(pool: &Pool, name: &str, kind: &str) -> anyhow::Result<Duratio
             all.find(|it| it.kind == kind && it.busy == 1).map(drop)
         })
         .await?;
-    let waiting = client.submit(&job("noop.wasm")).await?.id;
     // What computes there is the guest: nothing else has anything to do.
     pool.process(name).computed(SPIN, LIMIT).await?;
+    let waiting = client.submit(&job("noop.wasm")).await?.id;
     assert_eq!(client.job(&waiting).await?.count("succeeded"), 0, "{kind}");
 
     let cancelled: Value = client.cancel(&spinning).await?.json()?;
@@ -131,9 +131,17 @@ fn cancelled_guests_stop() {
         let client = &pool.client;
         client.put_guests(&["spin", "noop"]).await?;
         for (name, kind) in [("native", "native"), ("tab", "browser")] {
-            // Modules are sent and compiled once.
-            let warm = json!({ "module": "noop.wasm", "count": 1, "requires": { "kind": kind } });
-            client.submit_and_wait(&warm, "60s").await?;
+            // Modules are sent and compiled before it is measured.
+            for module in ["noop.wasm", "spin.wasm"] {
+                let warm = json!({
+                    "module": module,
+                    "count": 1,
+                    "requires": { "kind": kind },
+                    "defaults": { "timeout": "10ms" },
+                });
+                let id = client.submit(&warm).await?.id;
+                client.ended(&id, LIMIT).await?;
+            }
             let mut took = Vec::new();
             while took.len() < CANCELS && took.iter().all(|took| *took >= STOP_MAX) {
                 took.push(stop_one(pool, name, kind).await?);
