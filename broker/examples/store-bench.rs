@@ -134,9 +134,9 @@ fn record(number: u32) -> TaskRecord {
     let provider = ProviderId(7);
     let step = |after_ms: f64, step: &str, attempt: Option<u64>| TraceStep {
         at_ms: 1_700_000_000_000.0 + after_ms,
-        step: step.to_owned(),
+        step: step.to_owned().into(),
         attempt,
-        provider: attempt.map(|_| provider.to_string()),
+        provider: attempt.map(|_| provider),
         detail: None,
     };
     let attempt = Some(u64::from(number));

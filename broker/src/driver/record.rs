@@ -93,10 +93,12 @@ pub(super) fn steps(clock: Clock, job: JobId, created_ms: f64, tries: &[Try]) ->
     let received_ms = job.unix_ms() as f64;
     let received = TraceStep {
         at_ms: received_ms.min(queued.at_ms),
-        step: "received".to_owned(),
+        step: "received".into(),
         ..queued.clone()
     };
-    let mut steps = vec![received, queued];
+    // All that an attempt adds, and the end.
+    let mut steps = Vec::with_capacity(3 + 3 * tries.len());
+    steps.extend([received, queued]);
     for known in tries {
         trace_try(clock, known, &mut steps);
     }
@@ -180,10 +182,10 @@ fn artifacts(files: Vec<(String, Bytes)>) -> Vec<ArtifactRecord> {
     files.into_iter().map(artifact).collect()
 }
 
-fn step(clock: Clock, at_ms: f64, step: &str) -> TraceStep {
+fn step(clock: Clock, at_ms: f64, step: &'static str) -> TraceStep {
     TraceStep {
         at_ms: clock.to_unix_ms(at_ms),
-        step: step.to_owned(),
+        step: step.into(),
         attempt: None,
         provider: None,
         detail: None,
@@ -193,7 +195,7 @@ fn step(clock: Clock, at_ms: f64, step: &str) -> TraceStep {
 fn trace_try(clock: Clock, known: &Try, trace: &mut Vec<TraceStep>) {
     let of_try = |at_ms, name, detail| TraceStep {
         attempt: Some(known.attempt.0),
-        provider: Some(known.provider.id.to_string()),
+        provider: Some(known.provider.id),
         detail,
         ..step(clock, at_ms, name)
     };

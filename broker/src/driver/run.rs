@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::Counter;
 use tokio::sync::mpsc;
 use wasipool_shared::ids::{AttemptId, JobId, ProviderId, TaskId};
 use wasipool_shared::task::Outcome;
@@ -19,7 +20,7 @@ use super::{record, spec};
 use crate::clock::Clock;
 use crate::core::{Config, Core, Effect, End, Event, Group, Resumed, Trust, Verdict};
 use crate::metrics::{Metrics, NO_LABELS};
-use crate::store::{Resumable, Store, TaskRecord};
+use crate::store::{Resumable, Store, TaskRecord, TaskState};
 
 /// Commands that are handled before results are written and timers looked at.
 const BATCH: usize = 1_024;
@@ -32,6 +33,8 @@ pub struct Driver {
     commands: mpsc::Receiver<Command>,
     pub(super) store: Store,
     metrics: Metrics,
+    /// Tasks that ended, by state: looked up once, not for each.
+    outcomes: Vec<Counter>,
     pub(super) clock: Clock,
     waiting: Waiting,
     pub(super) core: Core,
@@ -66,9 +69,14 @@ impl Driver {
             clock,
             waiting: waiting.clone(),
         };
+        let outcome = |state: &TaskState| {
+            let labels = [("state", state.as_str())];
+            metrics.counter("wasipool_tasks_total", &labels)
+        };
         let driver = Self {
             commands,
             store,
+            outcomes: TaskState::ALL.iter().map(outcome).collect(),
             metrics,
             clock,
             waiting,
@@ -461,10 +469,9 @@ impl Driver {
             attempts,
             tries,
         );
-        let state = [("state", record.state.as_str())];
-        self.metrics
-            .counter("wasipool_tasks_total", &state)
-            .increment(1);
+        if let Some(outcomes) = self.outcomes.get(record.state as usize) {
+            outcomes.increment(1);
+        }
         match job.reply.take() {
             // Whoever waited may have gone away: then nobody wants it.
             Some(reply) => drop(reply.send(record)),

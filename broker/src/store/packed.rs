@@ -248,8 +248,7 @@ pub(super) fn unpack(
 impl Step {
     fn of(step: TraceStep, began_us: u64, providers: &mut Vec<ProviderId>) -> Self {
         let known = STEPS.iter().position(|known| *known == step.step);
-        let provider = step.provider.and_then(|name| {
-            let id: ProviderId = name.parse().ok()?;
+        let provider = step.provider.and_then(|id| {
             let at = providers.iter().position(|known| *known == id);
             let at = at.unwrap_or_else(|| {
                 providers.push(id);
@@ -261,7 +260,7 @@ impl Step {
             after_us: us(step.at_ms).wrapping_sub(began_us).cast_signed(),
             name: match known {
                 Some(at) => Name::Known(at as u8),
-                None => Name::Other(step.step),
+                None => Name::Other(step.step.into_owned()),
             },
             attempt: step.attempt,
             provider,
@@ -275,11 +274,11 @@ impl Step {
         TraceStep {
             at_ms: ms(began_us.wrapping_add_signed(self.after_us)),
             step: match self.name {
-                Name::Known(at) => known(at).to_owned(),
-                Name::Other(name) => name,
+                Name::Known(at) => known(at).into(),
+                Name::Other(name) => name.into(),
             },
             attempt: self.attempt,
-            provider: provider.map(ToString::to_string),
+            provider: provider.copied(),
             detail: self.detail,
         }
     }
@@ -308,9 +307,9 @@ mod tests {
         let provider = ProviderId(7);
         let step = |at_ms, step: &str, attempt| TraceStep {
             at_ms,
-            step: step.to_owned(),
+            step: step.to_owned().into(),
             attempt,
-            provider: attempt.map(|_| provider.to_string()),
+            provider: attempt.map(|_| provider),
             detail: None,
         };
         TaskRecord {

@@ -1,5 +1,7 @@
 //! How a task ended, and all that came out of it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wasipool_shared::capacity::ProviderKind;
@@ -170,11 +172,11 @@ pub struct TraceStep {
     /// When, in Unix milliseconds.
     pub at_ms: f64,
     /// What.
-    pub step: String,
+    pub step: Cow<'static, str>,
     /// To which attempt.
     pub attempt: Option<u64>,
     /// At which provider.
-    pub provider: Option<String>,
+    pub provider: Option<ProviderId>,
     /// Further words.
     pub detail: Option<String>,
 }

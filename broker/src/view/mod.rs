@@ -269,9 +269,9 @@ pub fn trace(id: TaskId, state: &str, mut steps: Vec<TraceStep>) -> api::Trace {
     let step = |step: TraceStep| api::TraceStep {
         at: rfc3339(step.at_ms as u64),
         after_ms: to_micros(step.at_ms - first_ms),
-        step: step.step,
+        step: step.step.into_owned(),
         attempt: step.attempt,
-        provider: step.provider,
+        provider: step.provider.map(|provider| provider.to_string()),
         detail: step.detail,
     };
     api::Trace {

@@ -121,6 +121,7 @@ impl Life {
             kind: ProviderKind::Browser,
             agent: measured.agent,
             capacity,
+            ahead: 0,
         };
         self.house.executor.forget_rests();
         self.resize(self.house.wishes.slots());

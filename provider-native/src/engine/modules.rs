@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use wasipool_shared::digest::Digest;
 use wasipool_shared::limits::MIB;
 use wasipool_shared::lru::Lru;
@@ -18,6 +19,10 @@ use super::disk::Disk;
 /// Machine code that is kept in memory for workers that haven't loaded it yet.
 const MEMORY_BYTES: u64 = 256 * MIB;
 
+/// Modules up to this size are compiled on a thread of their own: in the pool that
+/// all others share, a no-op would wait behind each function of a large one.
+const SMALL_BYTES: usize = 512 * 1024;
+
 /// The machine code of modules, for all engines of one configuration.
 #[derive(Debug)]
 pub struct Modules {
@@ -27,6 +32,8 @@ pub struct Modules {
     /// module waits for it instead of compiling it as well.
     in_work: Mutex<HashMap<Digest, Arc<Mutex<()>>>>,
     compiled: AtomicU64,
+    /// Where small modules are compiled.
+    small: Option<ThreadPool>,
 }
 
 impl Modules {
@@ -42,7 +49,12 @@ impl Modules {
                 })
                 .ok()
         });
+        let small = ThreadPoolBuilder::new()
+            .num_threads(1)
+            .thread_name(|_| "compile-small".to_owned())
+            .build();
         Self {
+            small: small.ok(),
             disk,
             memory: Mutex::new(Lru::new(MEMORY_BYTES)),
             in_work: Mutex::default(),
@@ -93,7 +105,11 @@ impl Modules {
         if let Some(code) = self.disk.as_ref().and_then(|disk| disk.read(digest)) {
             return Ok(code);
         }
-        let code = engine.wasmtime().precompile_module(wasm)?;
+        let compile = || engine.wasmtime().precompile_module(wasm);
+        let code = match &self.small {
+            Some(small) if wasm.len() <= SMALL_BYTES => small.install(compile)?,
+            _ => compile()?,
+        };
         self.compiled.fetch_add(1, Relaxed);
         if let Some(disk) = &self.disk
             && let Err(error) = disk.write(digest, &code)

@@ -99,11 +99,17 @@ impl Executor {
         Ok(executor)
     }
 
-    /// Runs a job as soon as a worker is free.
+    /// Runs a job as soon as a worker is free; those that sleep are woken by
+    /// [`wake`](Self::wake).
     pub fn submit(&mut self, run: RunId, job: Job) {
         let stop = Arc::new(Stop::default());
         self.stops.insert(run, Arc::clone(&stop));
         self.queue.push(Work { run, job, stop });
+    }
+
+    /// Wakes workers for all that was submitted.
+    pub fn wake(&self) {
+        self.queue.wake();
     }
 
     /// Stops a run; its end is still reported.

@@ -31,12 +31,19 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Adds an item; who sleeps is woken by [`wake`](Self::wake).
     pub(super) fn push(&self, item: T) {
-        let mut state = self.state.lock();
-        state.waiting.push_back(item);
+        self.state.lock().waiting.push_back(item);
+    }
+
+    /// Wakes as many as there is work for. Once for many items: each time costs
+    /// as much as a short guest runs, on both sides.
+    pub(super) fn wake(&self) {
+        let state = self.state.lock();
         // Who is awake looks at the queue before it sleeps.
-        if state.sleeping > 0 {
-            drop(state);
+        let wanted = state.sleeping.min(state.waiting.len());
+        drop(state);
+        for _ in 0..wanted {
             self.filled.notify_one();
         }
     }

@@ -31,6 +31,7 @@ enum Stage {
 #[derive(Debug)]
 struct Entry {
     stage: Stage,
+    module: Digest,
     blobs: Vec<Digest>,
     came_us: u64,
     ready_us: u64,
@@ -42,12 +43,25 @@ struct Blob {
     here: bool,
 }
 
+/// How long guests of one module run, lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pace {
+    module: Digest,
+    mean_us: u64,
+}
+
+/// Guests that run for less, in microseconds, are over sooner than a thread that
+/// sleeps is told of the next one.
+const SHORT_US: u64 = 500;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Assignments {
     entries: HashMap<AttemptId, Entry>,
     ready: VecDeque<AttemptId>,
     running: usize,
+    /// Of the module that ended last.
+    pace: Option<Pace>,
     blobs: HashMap<Digest, Blob>,
     revoked_early: VecDeque<AttemptId>,
 }
@@ -86,6 +100,7 @@ impl Assignments {
                 }
             }
         }
+        let module = assignment.module.digest;
         let assignment = Box::new(assignment);
         let stage = if missing.is_empty() {
             self.ready.push_back(attempt);
@@ -98,6 +113,7 @@ impl Assignments {
         };
         let entry = Entry {
             stage,
+            module,
             blobs,
             came_us: now_us,
             ready_us: now_us,
@@ -169,8 +185,14 @@ impl Assignments {
         }
     }
 
-    pub(super) fn start_ready(&mut self, slots: usize, effects: &mut Vec<Effect>) {
-        while self.running < slots {
+    /// Starts what is ready while slots are free; beyond them, at most `ahead`
+    /// more as long as they are of a module whose guests are over at once.
+    pub(super) fn start_ready(&mut self, slots: usize, ahead: usize, effects: &mut Vec<Effect>) {
+        loop {
+            let full = self.running >= slots;
+            if full && (slots == 0 || self.running >= slots + ahead || !self.next_is_short()) {
+                return;
+            }
             let Some(attempt) = self.ready.pop_front() else {
                 return;
             };
@@ -185,10 +207,28 @@ impl Assignments {
         }
     }
 
+    fn next_is_short(&self) -> bool {
+        let next = self.ready.front().and_then(|next| self.entries.get(next));
+        let pace = self.pace.zip(next);
+        pace.is_some_and(|(pace, next)| pace.module == next.module && pace.mean_us < SHORT_US)
+    }
+
+    /// Learns from a guest that has ended: the mean follows within a few, and a
+    /// long one among short ones is noticed at once.
+    fn learn(&mut self, module: Digest, run_us: u64) {
+        let known = self.pace.filter(|pace| pace.module == module);
+        let mean_us = match known {
+            Some(pace) if run_us < pace.mean_us => (pace.mean_us * 3 + run_us) / 4,
+            _ => run_us,
+        };
+        self.pace = Some(Pace { module, mean_us });
+    }
+
     pub(super) fn ended(&mut self, now_us: u64, result: RunResult, effects: &mut Vec<Effect>) {
         let Some(entry) = self.remove(result.attempt, effects) else {
             return;
         };
+        self.learn(entry.module, result.run_us);
         let transfer_us = entry.ready_us.saturating_sub(entry.came_us);
         let since_ready_us = now_us.saturating_sub(entry.ready_us);
         outcome::send(result, transfer_us, since_ready_us, effects);

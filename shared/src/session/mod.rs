@@ -88,7 +88,7 @@ pub enum Effect {
     Release(Digest),
     /// The provider is in.
     Welcomed(Welcome),
-    /// Run this; all its blobs are there.
+    /// Run this as soon as a slot is free; all its blobs are there.
     Start(Box<Assignment>),
     /// Stop that guest; its result is not wanted.
     Stop(AttemptId),
@@ -158,6 +158,10 @@ pub struct Config {
     pub agent: String,
     /// What it offers.
     pub capacity: Capacity,
+    /// Guests that are started beyond the slots, for the shell to keep in order
+    /// until a slot is free: only those that are over at once, by what earlier
+    /// ones of their module took. 0 for a shell that has no queue.
+    pub ahead: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +183,7 @@ enum State {
 pub struct Session {
     state: State,
     capacity: Capacity,
+    ahead: usize,
     assignments: Assignments,
     heard_us: u64,
     pinged_us: u64,
@@ -207,6 +212,7 @@ impl Session {
         Self {
             state: State::Greeting,
             capacity,
+            ahead: config.ahead.into(),
             assignments: Assignments::default(),
             heard_us: now_us,
             pinged_us: now_us,
@@ -286,7 +292,7 @@ impl Session {
         }
     }
 
-    /// Attempts that run now.
+    /// Attempts that run now, or that were started ahead.
     #[must_use]
     pub fn running(&self) -> usize {
         self.assignments.running()
@@ -424,8 +430,8 @@ impl Session {
 
     fn start_ready(&mut self, effects: &mut Vec<Effect>) {
         if matches!(self.state, State::In { .. }) {
-            self.assignments
-                .start_ready(usize::from(self.capacity.slots), effects);
+            let slots = usize::from(self.capacity.slots);
+            self.assignments.start_ready(slots, self.ahead, effects);
             self.leave_if_drained(effects);
         }
     }

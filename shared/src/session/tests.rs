@@ -74,6 +74,11 @@ fn result(attempt: u64, stdout: usize) -> RunResult {
 impl Driven {
     /// A session that is in.
     fn welcomed(slots: u16) -> Self {
+        Self::welcomed_ahead(slots, 0)
+    }
+
+    /// The same, with a shell that has a queue.
+    fn welcomed_ahead(slots: u16, ahead: u16) -> Self {
         let mut effects = Vec::new();
         let config = Config {
             ticket: "t".into(),
@@ -81,6 +86,7 @@ impl Driven {
             kind: ProviderKind::Native,
             agent: "a".into(),
             capacity: capacity(slots),
+            ahead,
         };
         let session = Session::new(config, 0, &mut effects);
         assert!(matches!(effects.as_slice(), [Effect::SendHello(hello)] if hello.ticket == "t"));
@@ -90,7 +96,7 @@ impl Driven {
             provider: ProviderId(5),
             idle_ms: 15_000,
             heartbeat_ms: 3_000,
-            assignments_max: 4,
+            assignments_max: if ahead > 0 { 100 } else { 4 },
         };
         let effects = driven.input(Input::Reply(HelloReply::Welcome(welcome.clone())));
         assert_eq!(effects, [Effect::Welcomed(welcome)]);
@@ -166,6 +172,35 @@ fn no_more_run_than_there_are_slots_and_in_order() {
         [0_u64; 0]
     );
     assert_eq!(started(&driven.input(Input::Ended(result(3, 0)))), [4]);
+}
+
+#[test]
+fn guests_that_are_over_at_once_are_started_ahead() {
+    let mut driven = Driven::welcomed_ahead(1, 2);
+    let ended = |attempt, run_us| {
+        Input::Ended(RunResult {
+            run_us,
+            ..result(attempt, 0)
+        })
+    };
+    driven.assign(1);
+    assert_eq!(started(&driven.have("module")), [1]);
+    for attempt in 2..10 {
+        assert!(
+            driven.assign(attempt).is_empty(),
+            "nothing is known of them"
+        );
+    }
+    assert_eq!(started(&driven.input(ended(1, 20))), [2, 3, 4]);
+    assert_eq!(started(&driven.input(ended(2, 20))), [5]);
+    // One that takes its time: those after it wait for their slot.
+    assert!(started(&driven.input(ended(3, 50 * MS))).is_empty());
+    assert!(started(&driven.input(ended(4, 50 * MS))).is_empty());
+    assert_eq!(started(&driven.input(ended(5, 50 * MS))), [6]);
+    // A pause gives back only what wasn't started.
+    let paused = driven.input(Input::Capacity(capacity(0)));
+    assert!(!paused.contains(&returned(6)) && paused.contains(&returned(7)));
+    assert!(started(&paused).is_empty());
 }
 
 #[test]

@@ -34,18 +34,18 @@ pub(in crate::store) fn insert(
     index: u32,
     packed: &Packed,
 ) -> rusqlite::Result<bool> {
-    let sql = "INSERT INTO results (place, task, state, record) SELECT ?1, ?2, ?3, ?4 \
-               WHERE NOT EXISTS (SELECT 1 FROM results WHERE task = ?2)";
-    let place = joined(key, nth);
-    let added = connection.prepare_cached(sql)?.execute(params![
-        place,
-        joined(key, index),
-        packed.state as u8,
-        packed.encoded
-    ])?;
-    if added == 0 {
+    let (place, task) = (joined(key, nth), joined(key, index));
+    // Two statements: one that inserts what it selects from the same table makes
+    // a table of its own for that, each time.
+    let known = "SELECT 1 FROM results WHERE task = ?1";
+    if connection.prepare_cached(known)?.exists([task])? {
         return Ok(false);
     }
+    let sql = "INSERT INTO results (place, task, state, record) VALUES (?1, ?2, ?3, ?4)";
+    let state = packed.state as u8;
+    connection
+        .prepare_cached(sql)?
+        .execute(params![place, task, state, packed.encoded])?;
     for (part, bytes) in &packed.aside {
         let sql = "INSERT INTO outputs (place, part, bytes) VALUES (?1, ?2, ?3)";
         let mut statement = connection.prepare_cached(sql)?;
