@@ -246,6 +246,10 @@ pub struct Config {
         help_heading = "Other"
     )]
     pub config: Option<PathBuf>,
+    /// Threads of the network and all that happens at once; with one there are no
+    /// wake-ups between them [default: the processors; 1 where there are but two]
+    #[arg(long, env = "WASIPOOL_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Other")]
+    pub threads: Option<u16>,
     /// How logs look; they go to stderr, RUST_LOG says how much
     #[arg(
         long,
@@ -331,6 +335,19 @@ impl Config {
         };
         config.check()?;
         Ok(config)
+    }
+
+    /// Threads of the runtime. Up to two processors, which providers or clients
+    /// may share, one does more than two that wake each other.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads.map_or_else(
+            || match std::thread::available_parallelism().map_or(1, usize::from) {
+                0..=2 => 1,
+                processors => processors,
+            },
+            usize::from,
+        )
     }
 
     /// Which jobs are kept when they have ended.

@@ -14,9 +14,15 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error),
     };
     start_logging(config.log_format);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    let mut runtime = match config.threads() {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        threads => {
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            runtime.worker_threads(threads);
+            runtime
+        }
+    };
+    let runtime = runtime.enable_all().build();
     let served = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
         runtime.block_on(async {
             let stopping = CancellationToken::new();

@@ -93,7 +93,7 @@ pub const PREFETCH_MAX: u16 = 1_024;
 pub const FIRST_MESSAGE_MS: u64 = 5_000;
 /// Silence after which a session is over, in milliseconds.
 pub const SESSION_IDLE_MS: u64 = 15_000;
-/// Streams of server-sent events that are open at a time.
+/// Streams of server-sent events and of followed results that are open at a time.
 pub const EVENT_STREAMS_MAX: usize = 1_024;
 
 /// Bytes of results that are kept of jobs that have ended.

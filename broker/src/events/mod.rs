@@ -47,7 +47,7 @@ struct Shared {
 
 /// As many streams are open as the broker allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{EVENT_STREAMS_MAX} streams of events are open, which is the limit")]
+#[error("{EVENT_STREAMS_MAX} streams of events or followed results are open, which is the limit")]
 pub struct TooManyStreams;
 
 impl Hub {
@@ -69,7 +69,11 @@ impl Hub {
         hub
     }
 
-    fn place(&self) -> Result<OwnedSemaphorePermit, TooManyStreams> {
+    /// A place among the open streams, for as long as it is kept.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit, TooManyStreams> {
         let streams = self.0.streams.clone();
         streams.try_acquire_owned().map_err(|_| TooManyStreams)
     }

@@ -11,10 +11,10 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use wasipool_shared::ids::{JobId, TaskId};
 
-use super::openapi::{self, Denied, Flag, Invalid, NoJob};
+use super::openapi::{self, Denied, Flag, Invalid, NoJob, TooMany};
 use super::params::{Params, PathOf, job_id};
 use super::{App, Problem};
 use crate::store::TaskRecord;
@@ -46,12 +46,14 @@ struct Cursor {
     /// How many are read at a time, by the size of the last ones.
     at_once: usize,
     changes: watch::Receiver<u64>,
+    /// Of those that wait for more.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 /// `GET /v1/jobs/{id}/results`: in task order; with `follow=1` as they come.
 ///
 /// # Errors
-/// If there is no such job or the query isn't understood.
+/// If there is no such job, the query isn't understood, or too many follow.
 #[utoipa::path(
     get,
     path = "/v1/jobs/{id}/results",
@@ -65,7 +67,7 @@ struct Cursor {
     ),
     responses(
         (status = 200, description = "NDJSON: a result (`Task`) a line.", content_type = "application/x-ndjson", body = String),
-        Denied, Invalid, NoJob,
+        Denied, Invalid, NoJob, TooMany,
     )
 )]
 pub async fn get(
@@ -91,7 +93,9 @@ pub async fn get(
         .jobs()
         .subscribe(job)
         .ok_or_else(|| Problem::unknown_job(&id))?;
+    let place = follow.then(|| app.events.place()).transpose()?;
     let cursor = Cursor {
+        _place: place,
         app,
         id: job,
         order,

@@ -218,14 +218,20 @@ async fn streams_end_with_the_broker() {
 async fn there_is_a_limit_of_streams() {
     const MOST: usize = wasipool_shared::limits::EVENT_STREAMS_MAX;
     let broker = Broker::start(&[]).await;
-    let mut open = Vec::new();
-    for _ in 0..MOST {
+    let id = submit(&broker, &json!({"module": "app.wasm", "count": 1})).await;
+    let follow = format!("/v1/jobs/{id}/results?follow=1");
+    let mut open = vec![broker.get(&follow).await];
+    while open.len() < MOST {
         open.push(broker.get("/v1/events").await);
         assert_eq!(open.last().unwrap().status(), 200);
     }
-    let (status, code, detail) = problem(broker.get("/v1/events").await).await;
-    assert_eq!((status, code.as_str()), (429, "too-many"));
-    assert!(detail.contains("1024"), "{detail}");
+    for one_more in ["/v1/events", &follow] {
+        let (status, code, detail) = problem(broker.get(one_more).await).await;
+        assert_eq!((status, code.as_str()), (429, "too-many"));
+        assert!(detail.contains("1024"), "{detail}");
+    }
+    let all = broker.get(&format!("/v1/jobs/{id}/results")).await;
+    assert_eq!(all.status(), 200, "this one ends by itself");
     open.pop();
     while broker.get("/v1/events").await.status() != 200 {
         tokio::task::yield_now().await;
