@@ -9,7 +9,7 @@ use wtransport::tls::{Sha256Digest, Sha256DigestFmt};
 use wtransport::{ClientConfig, Connection, Endpoint, Identity, ServerConfig};
 
 /// Bytes that are handed on at a time.
-pub(super) const PIECE_BYTES: usize = 64 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
 /// Socket buffers, as the pool has them.
 const SOCKET_BYTES: usize = 4 * 1024 * 1024;
 
@@ -40,16 +40,24 @@ pub(super) async fn serve(ready: impl FnOnce(&str)) -> anyhow::Result<()> {
 
 async fn echo(connection: &Connection) -> anyhow::Result<()> {
     loop {
-        let (mut sender, mut receiver) = connection.accept_bi().await?;
-        tokio::spawn(async move {
-            let mut piece = vec![0; PIECE_BYTES];
-            while let Some(count) = receiver.read(&mut piece).await? {
-                sender.write_all(&piece[..count]).await?;
-            }
-            sender.shutdown().await?;
-            anyhow::Ok(())
-        });
+        let (sender, receiver) = connection.accept_bi().await?;
+        tokio::spawn(give_back(sender, receiver));
     }
+}
+
+/// Sends what comes until it ends.
+pub(super) async fn give_back(
+    mut sender: impl AsyncWrite + Unpin,
+    mut receiver: impl AsyncRead + Unpin,
+) -> anyhow::Result<()> {
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        match receiver.read(&mut piece).await? {
+            0 => break,
+            count => sender.write_all(&piece[..count]).await?,
+        }
+    }
+    Ok(sender.shutdown().await?)
 }
 
 /// Connects to what [`serve`] said.

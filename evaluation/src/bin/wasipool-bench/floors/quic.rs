@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use tokio::io::AsyncWriteExt as _;
 use wtransport::Identity;
 use wtransport::quinn::rustls::RootCertStore;
 use wtransport::quinn::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -14,7 +13,7 @@ use wtransport::quinn::{
     ClientConfig, Connection, Endpoint, EndpointConfig, ServerConfig, TokioRuntime,
 };
 
-use super::echo::{PIECE_BYTES, socket};
+use super::echo::{give_back, socket};
 
 /// Whom the certificate is for.
 const NAME: &str = "localhost";
@@ -44,15 +43,8 @@ pub(super) async fn serve(ready: impl FnOnce(&str)) -> anyhow::Result<()> {
 
 async fn echo(connection: &Connection) -> anyhow::Result<()> {
     loop {
-        let (mut sender, mut receiver) = connection.accept_bi().await?;
-        tokio::spawn(async move {
-            let mut piece = vec![0; PIECE_BYTES];
-            while let Some(count) = receiver.read(&mut piece).await? {
-                sender.write_all(&piece[..count]).await?;
-            }
-            sender.shutdown().await?;
-            anyhow::Ok(())
-        });
+        let (sender, receiver) = connection.accept_bi().await?;
+        tokio::spawn(give_back(sender, receiver));
     }
 }
 
